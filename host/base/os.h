@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the operating system gives: files, maps, libraries, clock, threads, paths. os_posix.c alone
+ * knows how. */
+#ifndef PENCL_BASE_OS_H
+#define PENCL_BASE_OS_H
+
+#include "base/base.h"
+
+/* A file mapped read-only. The file may shrink behind the map: reads go through pn_map_read where
+ * that matters. */
+typedef struct pn_map {
+    const unsigned char *data;
+    size_t size;
+} pn_map;
+pencl_status pn_map_open(pn_map **out, pencl_ctx *ctx, const char *path); /* refuses folders */
+void pn_map_close(pn_map *map);
+/* Tells the system that these bytes are not needed again: their pages leave our memory. */
+void pn_map_drop(const pn_map *map, size_t offset, size_t bytes);
+
+/* Whole small files. write replaces atomically: temporary file, fsync, rename. */
+pencl_status pn_file_read(pn_text *out, pencl_ctx *ctx, const char *path, size_t limit);
+pencl_status pn_file_write(pencl_ctx *ctx, const char *path, const void *bytes, size_t size);
+bool pn_file_exists(const char *path);
+void pn_file_remove(const char *path);
+bool pn_make_folders(const char *path); /* as mkdir -p, mode 0700 */
+/* The names in a folder, sorted, one a line; false when it cannot be read. */
+bool pn_list_folder(pn_text *out, const char *path);
+
+void *pn_library_open(const char *name); /* NULL when it cannot be loaded */
+void *pn_library_symbol(void *library, const char *name);
+bool pn_library_path(char *out, size_t room, void *symbol); /* the file a symbol comes from */
+void pn_set_env(const char *name, const char *value, bool overwrite);
+const char *pn_get_env(const char *name); /* NULL when unset or empty */
+
+uint64_t pn_clock_ns(void); /* monotonic */
+int pn_core_count(void);
+uint64_t pn_memory_total(void);
+long pn_process_id(void);
+
+/* Runs body(arg, i) for i in 0..n-1 on up to pn_core_count() threads; returns when all are done. */
+void pn_parallel(size_t n, void (*body)(void *arg, size_t i), void *arg);
+
+/* "$XDG_CACHE_HOME/pencl" and "$XDG_STATE_HOME/pencl" with their defaults under $HOME; PENCL_CACHE
+ * names another folder for both. False when there is no home. */
+bool pn_cache_folder(char *out, size_t room);
+bool pn_state_folder(char *out, size_t room);
+
+#endif

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# Writes OUT: a C table of the files FILES (names relative to ROOT) as byte arrays.
+set(text "/* Made from cl/ by tools/cmake/embed_cl.cmake. */\n#include \"device/embedded.h\"\n\n")
+set(rows "")
+set(index 0)
+foreach(path IN LISTS FILES)
+  file(RELATIVE_PATH name ${ROOT} ${path})
+  file(READ ${path} bytes HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+  string(APPEND text "static const unsigned char f${index}[] = {${bytes}0};\n")
+  string(APPEND rows "    {\"${name}\", (const char *)f${index}, sizeof f${index} - 1},\n")
+  math(EXPR index "${index} + 1")
+endforeach()
+string(APPEND text "\nconst pn_embedded pn_embedded_files[] = {\n${rows}    {0}};\n")
+file(WRITE ${OUT} "${text}")
