@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Physical layouts of a matrix of rows and columns. `plain` is the order of files: rows one after
+ * another, each a run of blocks. `rows16` is made for kernels: tiles of 16 rows side by side, so
+ * that 16 lanes (or one 16-wide vector) read one column of 16 rows at once:
+ *
+ *   dense types:  [tile][column][16 rows]
+ *   q8_0:         quants [tile][block][32 columns][16 rows] as bytes, then, apart from them,
+ *                 scales [tile][block][16 rows] as half
+ *   q4_0, q4_1:   quants [tile][block][16 groups][16 rows] as bytes: byte r of group k holds row r,
+ *                 column k in its low and column k + 16 in its high nibble; then
+ *                 scales [tile][block][16 rows], for q4_1 [tile][block][16 d, then 16 m]
+ *
+ * The last tile is filled up with zeros. */
+#ifndef PENCL_ARRAY_LAYOUT_H
+#define PENCL_ARRAY_LAYOUT_H
+
+#include "array/dtypes.h"
+
+typedef struct pn_matrix {
+    pencl_dtype dtype;
+    int64_t rows;
+    int64_t cols;
+} pn_matrix;
+
+typedef struct pn_layout {
+    const char *name;
+    bool (*fits)(const pn_matrix *m); /* can hold such a matrix */
+    size_t (*bytes)(const pn_matrix *m);
+    size_t (*scales)(const pn_matrix *m); /* offset of the scales region; 0 if there is none */
+    int64_t row_step;                     /* parts and threads split at multiples of this */
+    /* Packs rows first .. first+n-1 from plain rows that begin at `plain` (row `first`'s bytes)
+     * into the packed matrix at `out`; safe for disjoint rows from several threads. */
+    void (*pack)(const pn_matrix *m, const void *plain, int64_t first, int64_t n, void *out);
+    void (*unpack)(const pn_matrix *m, const void *packed, int64_t first, int64_t n, void *plain);
+    void (*read_row)(const pn_matrix *m, const void *packed, int64_t row, float *out);
+} pn_layout;
+
+const pn_layout *pn_layout_by_name(const char *name);
+
+#define LAYOUT(name) extern const pn_layout pn_layout_##name;
+#include "array/layouts.def"
+#undef LAYOUT
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Storage of a variable on a device: a logical spec, a layout and one or several parts. */
+#ifndef PENCL_ARRAY_STORE_H
+#define PENCL_ARRAY_STORE_H
+
+#include "array/layout.h"
+#include "array/shape.h"
+#include "device/device.h"
+
+typedef struct pn_part {
+    pn_buffer *buffer;
+    size_t offset; /* bytes */
+    size_t bytes;
+    int64_t first; /* first row of this part */
+    int64_t rows;
+} pn_part;
+
+/* The spec's first n_row_axes axes, merged, are the rows of the matrix, the others its columns.
+ * Parts split the rows, at multiples of the layout's row_step, where a device's largest allocation
+ * demands it. Counted: variables and plans share it. */
+typedef struct pn_store {
+    long refs;
+    pencl_device *device;
+    pn_spec spec;
+    int n_row_axes;
+    pn_matrix matrix;
+    const pn_layout *layout;
+    int n_parts;
+    pn_part *parts;
+} pn_store;
+
+/* Allocates; content undefined. E_LIMIT when one row exceeds the device's largest allocation. */
+pencl_status pn_store_new(pn_store **out,
+                          pencl_device *device,
+                          const pn_spec *spec,
+                          int n_row_axes,
+                          const pn_layout *layout);
+pn_store *pn_store_ref(pn_store *store);
+void pn_store_free(pn_store *store);
+size_t pn_store_bytes(const pn_store *store);
+
+/* Reads plain rows: `row` gives the bytes of row i of the plain matrix (pn_store_fill asks for runs
+ * of row_step rows, from several threads). Packs straight into mapped device memory. */
+typedef struct pn_row_source {
+    const void *(*rows)(void *user, int64_t first, int64_t n, void *scratch);
+    void (*done)(void *user, int64_t first, int64_t n); /* may be NULL: bytes not needed again */
+    void *user;
+    size_t scratch_bytes; /* room for row_step plain rows is given when > 0 */
+} pn_row_source;
+pencl_status pn_store_fill(pn_store *store, pencl_ctx *ctx, const pn_row_source *source);
+/* From and to plain memory of the whole matrix. */
+pencl_status pn_store_upload(pn_store *store, pencl_ctx *ctx, const void *plain);
+pencl_status pn_store_download(pn_store *store, pencl_ctx *ctx, void *plain);
+pencl_status pn_store_zero(pn_store *store, pencl_ctx *ctx);
+
+#endif

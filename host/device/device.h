@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A device for the folders above: capabilities, buffers, kernels, launches. OpenCL's own types stay
+ * inside host/device (cl.h of this folder); `ref` is the same interface over host memory, without
+ * kernels. */
+#ifndef PENCL_DEVICE_DEVICE_H
+#define PENCL_DEVICE_DEVICE_H
+
+#include "base/base.h"
+
+/* ---- capabilities, queried once; PENCL_HIDE and PENCL_LIMIT are applied here ---- */
+enum { /* bits of pn_caps.has and of a kernel candidate's needs */
+       PN_CAP_FP16 = 1,
+       PN_CAP_SUBGROUPS = 2,
+       PN_CAP_DOT = 4,
+       PN_CAP_IMAGES = 8,
+       PN_CAP_OPENCL = 16, /* every device but ref */
+};
+
+typedef struct pn_caps {
+    unsigned has;
+    bool is_ref;
+    bool wide;    /* a work-item is best a vector unit (CPU runtimes): `wide` kernels come first */
+    bool unified; /* host and device share memory: maps cost nothing */
+    uint32_t compute_units;
+    uint64_t memory;
+    uint64_t max_alloc;
+    uint64_t local_bytes;
+    size_t max_work_group;
+    uint32_t subgroups[8]; /* 0-terminated */
+    uint32_t align;        /* bytes; base addresses and buffer offsets are multiples of it */
+    uint32_t float_width;  /* native lanes of float: 4, 8 or 16; 1 on GPUs */
+} pn_caps;
+
+const pn_caps *pn_device_caps(const pencl_device *device);
+pencl_ctx *pn_device_ctx(const pencl_device *device);
+
+/* ---- buffers: a range of device memory; counted, so that views may share one ---- */
+typedef struct pn_buffer pn_buffer;
+
+pencl_status
+pn_buffer_new(pn_buffer **out, pencl_device *device, size_t bytes); /* E_LIMIT, E_DEVICE */
+pn_buffer *pn_buffer_ref(pn_buffer *buffer);
+void pn_buffer_free(pn_buffer *buffer); /* drops one reference; NULL is fine */
+size_t pn_buffer_bytes(const pn_buffer *buffer);
+pencl_device *pn_buffer_device(const pn_buffer *buffer);
+long pn_buffer_count(const pn_buffer *buffer); /* references */
+/* Blocking, in order with launches. */
+pencl_status pn_buffer_write(pn_buffer *b, size_t offset, const void *from, size_t bytes);
+pencl_status pn_buffer_read(pn_buffer *b, size_t offset, void *to, size_t bytes);
+/* Not blocking, in order with launches. `from` of an async write must stay until the next wait. */
+pencl_status pn_buffer_write_async(pn_buffer *b, size_t offset, const void *from, size_t bytes);
+pencl_status
+pn_buffer_copy(pn_buffer *to, size_t to_offset, pn_buffer *from, size_t from_offset, size_t bytes);
+pencl_status pn_buffer_fill(pn_buffer *b, size_t offset, size_t bytes, unsigned char value);
+/* Host access to the whole buffer: blocking map. On `ref` and unified devices no copy is made. */
+typedef enum pn_map_mode { PN_MAP_READ, PN_MAP_WRITE } pn_map_mode; /* WRITE: old content is lost */
+pencl_status pn_buffer_map(void **out, pn_buffer *b, pn_map_mode mode);
+pencl_status pn_buffer_unmap(pn_buffer *b, void *at);
+/* The memory of a buffer of `ref`; NULL on other devices. */
+void *pn_buffer_host(pn_buffer *b);
+/* Bytes of all live buffers of the device, now and at most. */
+void pn_device_memory(const pencl_device *device, size_t *now, size_t *peak);
+
+/* ---- kernels ---- */
+typedef struct pn_kernel pn_kernel; /* one kernel object: its arguments stay set between launches */
+
+/* Source = `prelude` (macros and composed functions; may be NULL) + cl/FILE.cl with its
+ * `#include "lib/X.clh"` lines resolved, each piece led by #line so that messages name the file.
+ * Programs are shared by (file, prelude, options), their binaries kept in the store. `label` is
+ * for the profile, the journal and messages. A failed build is E_BUILD with the compiler's log. */
+typedef struct pn_kernel_source {
+    const char *file;    /* "matmul_wide" */
+    const char *name;    /* the kernel's name */
+    const char *prelude; /* or NULL */
+    const char *options; /* "-DT=8", or NULL */
+    const char *label;   /* "matmul/matmul_wide<q4_1,8>" */
+} pn_kernel_source;
+pencl_status pn_kernel_new(pn_kernel **out, pencl_device *device, const pn_kernel_source *source);
+void pn_kernel_free(pn_kernel *kernel);
+
+/* Arguments by index. A device that refuses one says so at the launch. */
+void pn_kernel_arg_buffer(pn_kernel *k, int index, pn_buffer *buffer);
+void pn_kernel_arg_i32(pn_kernel *k, int index, int32_t value);
+void pn_kernel_arg_u32(pn_kernel *k, int index, uint32_t value);
+void pn_kernel_arg_i64(pn_kernel *k, int index, int64_t value);
+void pn_kernel_arg_f32(pn_kernel *k, int index, float value);
+void pn_kernel_arg_local(pn_kernel *k, int index, size_t bytes);
+
+/* Enqueues, in order, without waiting. The first launch of a kernel is journalled and waited for.
+ */
+pencl_status pn_kernel_run(pn_kernel *k, int dims, const size_t global[3], const size_t local[3]);
+
+pencl_status pn_device_flush(pencl_device *device);  /* hands queued work to the driver */
+pencl_status pn_device_finish(pencl_device *device); /* waits for all of it */
+/* Off the token path: reads the binaries of programs first launched since, and queues them for
+ * the store, which is written. Called by models after their first run and at close. */
+void pn_device_idle(pencl_device *device);
+
+/* Raw OpenCL handles for op/blas.c alone: cl_context, cl_command_queue, cl_device_id, cl_mem. */
+void *pn_device_raw_queue(pencl_device *device);
+void *pn_buffer_raw(pn_buffer *buffer);
+/* The path of the libOpenCL in use, so that CLBlast is taken only if it uses the same. */
+const char *pn_device_library_path(const pencl_device *device);
+
+#endif
