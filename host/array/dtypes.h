@@ -6,7 +6,8 @@
 #include "base/base.h"
 
 typedef struct pn_dtype {
-    const char *name;
+    const char *name;   /* "f32": in files, tables and options */
+    const char *label;  /* "float32": penzai's name, in printed shapes */
     size_t block;       /* elements of one block; 1 for dense types */
     size_t block_bytes; /* bytes of one block in files */
     bool quantised;
