@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of graphs: nodes, and values as views of nodes. The plan reads these. */
+#ifndef PENCL_GRAPH_GRAPH_H
+#define PENCL_GRAPH_GRAPH_H
+
+#include "op/op.h"
+#include "pencl/graph.h"
+
+typedef enum pn_node_kind { PN_NODE_INPUT, PN_NODE_VARIABLE, PN_NODE_OP } pn_node_kind;
+
+typedef struct pn_node {
+    pn_node_kind kind;
+    int id;           /* position in graph->nodes: inputs come before their users */
+    const char *name; /* inputs: side-input name; variables: label; ops: the path of the layer */
+    pn_op_call call;  /* ops */
+    pencl_value *in[PN_MAX_IN];
+    pn_store *store;          /* variables; counted by the graph */
+    int slot;                 /* variables: index into graph->variables */
+    const pencl_array *array; /* inputs given by pencl_graph_array; else NULL */
+    bool capture; /* a barrier to fusion: its value is handed out under `capture_name` */
+    const char *capture_name;
+} pn_node;
+
+struct pencl_value {
+    pencl_graph *graph;
+    pn_node *node;
+    pn_view view;        /* over the node's output in C order of call.out */
+    pencl_value **items; /* a tuple, or NULL */
+    int n_items;
+};
+
+struct pencl_graph {
+    pencl_ctx *ctx;
+    pencl_device *device;
+    pn_arena *arena;
+    pn_node **nodes;
+    int n_nodes;
+    int room;
+    int n_variables;
+    pn_error error;   /* the first one */
+    const char *path; /* of the layer being traced, for errors and names; owned by the arena */
+    void *plan;       /* of pencl_eval; freed by plan_free */
+    void (*plan_free)(void *plan);
+};
+
+/* Records an error on the graph (the first stays) and returns NULL. */
+pencl_value *pn_graph_fail(pencl_graph *g, pencl_status status, const char *fmt, ...)
+    PN_PRINTF(3, 4);
+/* A named input, filled at every run. The same name twice gives the same node. */
+pencl_value *pn_graph_input(pencl_graph *g, const char *name, const pn_spec *spec);
+/* A variable: `store` gives spec and layout, and may be rebound to an equal one between runs. */
+pencl_value *pn_graph_variable(pencl_graph *g, const char *label, pn_store *store);
+/* Any op; num and names as its definition says. The general form of pencl_value_X. */
+typedef struct pn_op_args {
+    pencl_value *in[PN_MAX_IN];
+    int n_in;
+    double num[PN_MAX_NUM];
+    const char *names[PN_MAX_NAMES];
+    int n_names;
+} pn_op_args;
+pencl_value *pn_graph_op(pencl_graph *g, const pn_op_def *def, const pn_op_args *args);
+/* cache with x written from slot counts[0] on (counts[1] rows): the same storage. */
+pencl_value *pn_value_cache_write(pencl_value *cache, pencl_value *x, pencl_value *counts);
+/* Marks the value as captured under a name. */
+pencl_value *pn_value_capture(pencl_value *x, const char *name);
+/* Enters and leaves a layer's path; leave with what enter returned. */
+const char *pn_graph_enter(pencl_graph *g, const char *name);
+void pn_graph_leave(pencl_graph *g, const char *previous);
+
+#endif

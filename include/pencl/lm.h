@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TransformerLM: a body and its metadata; and sessions, which decode with key-value caches.
+ *
+ *     pencl_array *logits = NULL;
+ *     pencl_status st = pencl_lm_call(&logits, lm, tokens, NULL); // int32 (| seq:5), positions
+ * 0..4
+ *
+ * The result is raw logits, float32 (| seq:S, vocabulary:V).
+ */
+#ifndef PENCL_LM_H
+#define PENCL_LM_H
+
+#include "pencl/layer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct pencl_lm pencl_lm;
+typedef struct pencl_session pencl_session;
+
+/* Sizes and head axes, with penzai's names. */
+typedef struct pencl_lm_metadata {
+    pencl_axis common_head_axes[2]; /* heads | head_groups | none */
+    int n_common;
+    pencl_axis query_only_head_axes[2]; /* query_heads | none */
+    int n_query_only;
+    int64_t embedding_dim;
+    int64_t projection_dim;
+    int64_t mlp_hidden_dim;
+    int64_t vocab_size;
+    pencl_dtype activation_dtype;
+} pencl_lm_metadata;
+
+/* The wrapper around a body (counted up) on a device. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_lm_new(pencl_lm **out,
+                                                    pencl_device *device,
+                                                    pencl_layer *body,
+                                                    const pencl_lm_metadata *metadata);
+PENCL_API void pencl_lm_free(pencl_lm *lm);
+PENCL_API pencl_layer *pencl_lm_body(const pencl_lm *lm);
+PENCL_API const pencl_lm_metadata *pencl_lm_metadata_of(const pencl_lm *lm);
+PENCL_API pencl_device *pencl_lm_device(const pencl_lm *lm);
+
+typedef struct pencl_side_array {
+    const char *name;
+    const pencl_array *array;
+} pencl_side_array;
+
+typedef struct pencl_lm_call_options {
+    const pencl_array *token_positions; /* int32 with seq; NULL: 0, 1, 2, ...; -1 is padding */
+    const pencl_side_array *side;       /* further side inputs, forwarded to every layer */
+    int n_side;
+} pencl_lm_call_options;
+#define PENCL_LM_CALL_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/* Raw logits of tokens, without a cache: int32 with seq and any batch axes; ids in
+ * [0, vocab_size). Statuses: E_AXIS, E_DTYPE, E_SHAPE, E_TOKEN_RANGE, E_SIDE_INPUT. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_lm_call(pencl_array **out,
+                                                     pencl_lm *lm,
+                                                     const pencl_array *tokens,
+                                                     const pencl_lm_call_options *options);
+
+/* ---- sessions: one growing sequence ---- */
+typedef struct pencl_session_options {
+    int64_t context;    /* tokens at most; 0: 4096 */
+    const char *matmul; /* "auto", "native", "clblast"; NULL: auto */
+} pencl_session_options;
+#define PENCL_SESSION_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+typedef enum pencl_wanted { PENCL_LOGITS_LAST, PENCL_LOGITS_ALL, PENCL_LOGITS_NONE } pencl_wanted;
+
+PENCL_API PENCL_NODISCARD pencl_status pencl_session_new(pencl_session **out,
+                                                         pencl_lm *lm,
+                                                         const pencl_session_options *options);
+PENCL_API void pencl_session_free(pencl_session *session);
+/* Appends tokens and computes. `logits` (may be NULL for NONE): floats on the host, [vocabulary]
+ * for LAST, [n][vocabulary] for ALL, owned by the session until its next call. E_CACHE_FULL before
+ * any write when the context does not hold them; E_TOKEN_RANGE; E_CANCELLED. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_session_feed(const float **logits,
+                                                          pencl_session *session,
+                                                          const int32_t *tokens,
+                                                          size_t n,
+                                                          pencl_wanted wanted);
+PENCL_API int64_t pencl_session_length(const pencl_session *session);  /* tokens so far */
+PENCL_API int64_t pencl_session_context(const pencl_session *session); /* tokens at most */
+PENCL_API void pencl_session_reset(pencl_session *session);
+/* What a captured node gave in the last feed, float32: yours. E_ARG when nothing has that name. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_session_captured(pencl_array **out,
+                                                              const pencl_session *session,
+                                                              const char *name);
+/* Stops a running feed at the next chunk; safe from any thread and from a signal handler. */
+PENCL_API void pencl_session_cancel(pencl_session *session);
+
+/* The plan of a decoding step (one token), as a table; its launches and bytes of temporaries. The
+ * text is yours. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_session_plan_text(char **out,
+                                                               pencl_session *session,
+                                                               int64_t n_tokens);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
