@@ -22,6 +22,11 @@ typedef struct pn_matrix {
     int64_t cols;
 } pn_matrix;
 
+/* Bytes of one plain row; 0 when its columns are no whole blocks. */
+size_t pn_matrix_row_bytes(const pn_matrix *m);
+/* Bytes of all rows, their number padded to row_step; false on overflow or a broken block. */
+bool pn_matrix_bytes(const pn_matrix *m, int64_t row_step, size_t *out);
+
 typedef struct pn_layout {
     const char *name;
     bool (*fits)(const pn_matrix *m); /* can hold such a matrix */
@@ -29,9 +34,11 @@ typedef struct pn_layout {
     size_t (*scales)(const pn_matrix *m); /* offset of the scales region; 0 if there is none */
     int64_t row_step;                     /* parts and threads split at multiples of this */
     /* Packs rows first .. first+n-1 from plain rows that begin at `plain` (row `first`'s bytes)
-     * into the packed matrix at `out`; safe for disjoint rows from several threads. */
+     * into the packed matrix at `out`; safe for disjoint rows from several threads. `first` is a
+     * multiple of row_step, and so is n unless the matrix ends there. unpack is its inverse. */
     void (*pack)(const pn_matrix *m, const void *plain, int64_t first, int64_t n, void *out);
     void (*unpack)(const pn_matrix *m, const void *packed, int64_t first, int64_t n, void *plain);
+    /* One row as float32, cols values. */
     void (*read_row)(const pn_matrix *m, const void *packed, int64_t row, float *out);
 } pn_layout;
 

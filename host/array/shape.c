@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,12 +101,8 @@ pencl_status pn_axis_name_check(pencl_ctx *ctx, const char *name)
             return PN_FAIL(ctx, PENCL_E_AXIS, "an axis name has a control character");
         }
         if (++n == PENCL_AXIS_NAME_MAX) {
-            return PN_FAIL(ctx,
-                           PENCL_E_LIMIT,
-                           "axis name \"%.*s...\" is longer than %d bytes",
-                           PENCL_AXIS_NAME_MAX - 1,
-                           name,
-                           PENCL_AXIS_NAME_MAX - 1);
+            return PN_FAIL(ctx, PENCL_E_LIMIT, "axis name \"%.*s...\" is longer than %d bytes",
+                           PENCL_AXIS_NAME_MAX - 1, name, PENCL_AXIS_NAME_MAX - 1);
         }
     }
     return PENCL_OK;
@@ -125,13 +122,9 @@ static pencl_status check_extent(pencl_ctx *ctx, const pn_spec *spec, const char
     }
     size_t row = spec->n_axes > 0 ? (size_t)spec->axes[spec->n_axes - 1].size : 1;
     if (row % dtype->block != 0) {
-        return PN_FAIL(ctx,
-                       PENCL_E_SHAPE,
+        return PN_FAIL(ctx, PENCL_E_SHAPE,
                        "%s: %s is stored in blocks of %zu along the last axis, whose size is %zu",
-                       what,
-                       dtype->name,
-                       dtype->block,
-                       row);
+                       what, dtype->name, dtype->block, row);
     }
     return PENCL_OK;
 }
@@ -142,24 +135,15 @@ pencl_status pn_spec_check(pencl_ctx *ctx, const pn_spec *spec, const char *what
         return PN_FAIL(ctx, PENCL_E_DTYPE, "%s: no element type has number %d", what, spec->dtype);
     }
     if (spec->n_axes < 0 || spec->n_axes > PENCL_MAX_AXES) {
-        return PN_FAIL(ctx,
-                       PENCL_E_LIMIT,
-                       "%s: %d axes, at most %d are possible",
-                       what,
-                       spec->n_axes,
-                       PENCL_MAX_AXES);
+        return PN_FAIL(ctx, PENCL_E_LIMIT, "%s: %d axes, at most %d are possible", what,
+                       spec->n_axes, PENCL_MAX_AXES);
     }
     for (int i = 0; i < spec->n_axes; i++) {
         const pencl_axis *axis = &spec->axes[i];
         PENCL_TRY(pn_axis_name_check(ctx, axis->name));
         if (axis->size < 0) {
-            return PN_FAIL(ctx,
-                           PENCL_E_ARG,
-                           "%s: axis %d \"%s\" has the negative size %lld",
-                           what,
-                           i,
-                           axis->name,
-                           (long long)axis->size);
+            return PN_FAIL(ctx, PENCL_E_ARG, "%s: axis %d \"%s\" has the negative size %lld", what,
+                           i, axis->name, (long long)axis->size);
         }
         if (axis->name[0] != '\0' && pn_spec_find(spec, axis->name) != i) {
             return PN_FAIL(ctx, PENCL_E_AXIS, "%s: axis \"%s\" is repeated", what, axis->name);
@@ -203,8 +187,8 @@ static pencl_status parse_axis(pn_spec *spec, pencl_ctx *ctx, const char *word, 
     if (equals != NULL) {
         size_t n = (size_t)(equals - word);
         if (n == 0 || n >= sizeof name) {
-            return PN_FAIL(
-                ctx, PENCL_E_FORMAT, "\"%.*s\": bad axis name", (int)(length % 64), word);
+            return PN_FAIL(ctx, PENCL_E_FORMAT, "\"%.*s\": bad axis name", (int)(length % 64),
+                           word);
         }
         memcpy(name, word, n);
         digits = equals + 1;
@@ -213,8 +197,7 @@ static pencl_status parse_axis(pn_spec *spec, pencl_ctx *ctx, const char *word, 
     errno = 0;
     long long size = strtoll(digits, &end, 10);
     if (!isdigit((unsigned char)digits[0]) || end != word + length || errno != 0) {
-        return PN_FAIL(
-            ctx, PENCL_E_FORMAT, "\"%.*s\" is not name=size", (int)(length % 64), word);
+        return PN_FAIL(ctx, PENCL_E_FORMAT, "\"%.*s\" is not name=size", (int)(length % 64), word);
     }
     if (spec->n_axes == PENCL_MAX_AXES) {
         return PN_FAIL(ctx, PENCL_E_LIMIT, "more than %d axes", PENCL_MAX_AXES);
@@ -268,11 +251,26 @@ void pn_spec_print(pn_text *out, const pn_spec *spec)
     for (int i = 0; i < spec->n_axes; i++) {
         if (spec->axes[i].name[0] != '\0') {
             const char *comma = n_named++ > 0 ? "," : "";
-            pn_text_add(
-                out, "%s %s:%lld", comma, spec->axes[i].name, (long long)spec->axes[i].size);
+            pn_text_add(out, "%s %s:%lld", comma, spec->axes[i].name,
+                        (long long)spec->axes[i].size);
         }
     }
     pn_text_add(out, ")");
+}
+
+pencl_status
+pn_spec_fail(pencl_ctx *ctx, pencl_status status, const pn_spec *spec, const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    pn_text shape = {0};
+    pn_spec_print(&shape, spec);
+    pencl_status st = PN_FAIL(ctx, status, "%s: %s", pn_text_get(&shape), text);
+    pn_text_free(&shape);
+    return st;
 }
 
 /* ---- union ---- */
@@ -288,29 +286,22 @@ static const pn_spec *first_with(const pn_spec *const specs[], int n, const char
     return NULL;
 }
 
-static pencl_status
-fail_sizes(pencl_ctx *ctx, const pn_spec *a, const pn_spec *b, const char *axis)
+static pencl_status fail_sizes(pencl_ctx *ctx, const pn_spec *a, const pn_spec *b, const char *axis)
 {
     pn_text first = {0};
     pn_text second = {0};
     pn_spec_print(&first, a);
     pn_spec_print(&second, b);
-    pencl_status st = PN_FAIL(ctx,
-                              PENCL_E_SHAPE,
-                              "axis \"%s\" is %lld in %s but %lld in %s",
-                              axis,
-                              (long long)pn_spec_size(a, axis),
-                              pn_text_get(&first),
-                              (long long)pn_spec_size(b, axis),
-                              pn_text_get(&second));
+    pencl_status st = PN_FAIL(ctx, PENCL_E_SHAPE, "axis \"%s\" is %lld in %s but %lld in %s", axis,
+                              (long long)pn_spec_size(a, axis), pn_text_get(&first),
+                              (long long)pn_spec_size(b, axis), pn_text_get(&second));
     pn_text_free(&first);
     pn_text_free(&second);
     return st;
 }
 
 /* Adds the axes of specs[k] that the union lacks; those it has must agree. */
-static pencl_status
-join(pn_spec *all, pencl_ctx *ctx, const pn_spec *const specs[], int k)
+static pencl_status join(pn_spec *all, pencl_ctx *ctx, const pn_spec *const specs[], int k)
 {
     for (int i = 0; i < specs[k]->n_axes; i++) {
         const pencl_axis *axis = &specs[k]->axes[i];
@@ -322,11 +313,8 @@ join(pn_spec *all, pencl_ctx *ctx, const pn_spec *const specs[], int k)
             return fail_sizes(ctx, first_with(specs, k, axis->name), specs[k], axis->name);
         }
         if (j < 0 && all->n_axes == PENCL_MAX_AXES) {
-            return PN_FAIL(ctx,
-                           PENCL_E_LIMIT,
-                           "the union with axis \"%s\" has more than %d axes",
-                           axis->name,
-                           PENCL_MAX_AXES);
+            return PN_FAIL(ctx, PENCL_E_LIMIT, "the union with axis \"%s\" has more than %d axes",
+                           axis->name, PENCL_MAX_AXES);
         }
         if (j < 0) {
             pn_spec_push(all, axis->name, axis->size);
