@@ -41,7 +41,8 @@ void pn_error_prefix(pencl_ctx *ctx, const char *prefix);
 /* Every status-returning public function starts with this. */
 void pn_error_clear(pencl_ctx *ctx);
 
-/* ---- log ---- */
+/* ---- log: silent without a function; PENCL_LOG=device,plan keeps these categories (and every
+ * warning) ---- */
 void pn_log(pencl_ctx *ctx, pencl_log_level level, const char *category, const char *fmt, ...)
     PN_PRINTF(4, 5);
 
@@ -83,9 +84,10 @@ const char *pn_text_get(const pn_text *text); /* "" when empty */
 
 /* Copies with truncation; always terminates. */
 void pn_copy(char *to, size_t room, const char *from);
-/* True when the words (letters, digits) of `words` all occur in `in`, case ignored. */
+/* True when `part` occurs in `in`, the case of ASCII letters ignored. */
 bool pn_contains_nocase(const char *in, const char *part);
-/* The candidate nearest to `word` by edit distance, or NULL when none is near. */
+/* The candidate nearest to `word` by edit distance (a swap counts as one edit), or NULL when none
+ * is near. */
 const char *pn_nearest(const char *word, const char *const *candidates, size_t n);
 
 /* Half conversions, round to nearest even; the only ones in the library. */

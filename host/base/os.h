@@ -1,28 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the operating system gives: files, maps, libraries, clock, threads, paths. os_posix.c alone
- * knows how. */
+/* What the operating system gives: files, maps, libraries, clock, threads, paths. The *_posix.c
+ * files alone know how. */
 #ifndef PENCL_BASE_OS_H
 #define PENCL_BASE_OS_H
 
 #include "base/base.h"
 
-/* A file mapped read-only. The file may shrink behind the map: reads go through pn_map_read where
- * that matters. */
+/* A file mapped read-only. Should the file shrink behind the map, touching what is gone kills the
+ * process (SIGBUS): reads go through pn_map_read where that matters. */
 typedef struct pn_map {
     const unsigned char *data;
     size_t size;
 } pn_map;
 pencl_status pn_map_open(pn_map **out, pencl_ctx *ctx, const char *path); /* refuses folders */
 void pn_map_close(pn_map *map);
+/* Copies bytes of the file as it is now; false when they are not there (any more). */
+bool pn_map_read(const pn_map *map, size_t offset, void *to, size_t bytes);
 /* Tells the system that these bytes are not needed again: their pages leave our memory. */
 void pn_map_drop(const pn_map *map, size_t offset, size_t bytes);
 
-/* Whole small files. write replaces atomically: temporary file, fsync, rename. */
+/* Whole files. read: E_LIMIT when the file has more than `limit` bytes. write replaces atomically:
+ * temporary file, fsync, rename; what is no regular file (/dev/stdout) is written in place. */
+typedef struct pn_span {
+    const void *data;
+    size_t size;
+} pn_span;
 pencl_status pn_file_read(pn_text *out, pencl_ctx *ctx, const char *path, size_t limit);
 pencl_status pn_file_write(pencl_ctx *ctx, const char *path, const void *bytes, size_t size);
+pencl_status pn_file_write_spans(pencl_ctx *ctx, const char *path, const pn_span *spans, size_t n);
+/* Adds to the end of a file, which is made if missing; `sync` waits until the disk has it. */
+bool pn_file_append(const char *path, const void *bytes, size_t size, bool sync);
 bool pn_file_exists(const char *path);
 void pn_file_remove(const char *path);
-bool pn_make_folders(const char *path); /* as mkdir -p, mode 0700 */
+bool pn_file_rename(const char *from, const char *to); /* replaces `to` */
+bool pn_make_folders(const char *path);                /* as mkdir -p, mode 0700 */
 /* The names in a folder, sorted, one a line; false when it cannot be read. */
 bool pn_list_folder(pn_text *out, const char *path);
 
@@ -36,6 +47,7 @@ uint64_t pn_clock_ns(void); /* monotonic */
 int pn_core_count(void);
 uint64_t pn_memory_total(void);
 long pn_process_id(void);
+bool pn_process_alive(long pid);
 
 /* Runs body(arg, i) for i in 0..n-1 on up to pn_core_count() threads; returns when all are done. */
 void pn_parallel(size_t n, void (*body)(void *arg, size_t i), void *arg);
