@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Graphs: building nodes, and the one error record a trace leaves behind. */
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+pencl_status pencl_graph_new(pencl_graph **out, pencl_device *device)
+{
+    pencl_ctx *ctx = pn_device_ctx(device);
+    pn_error_clear(ctx);
+    pencl_graph *g = pn_calloc(1, sizeof *g);
+    if (g == NULL) {
+        return PN_NOMEM(ctx);
+    }
+    g->ctx = ctx;
+    g->device = device;
+    g->path = "";
+    g->arena = pn_arena_new();
+    if (g->arena == NULL) {
+        pn_free(g);
+        return PN_NOMEM(ctx);
+    }
+    *out = g;
+    return PENCL_OK;
+}
+
+void pencl_graph_free(pencl_graph *g)
+{
+    if (g == NULL) {
+        return;
+    }
+    if (g->plan_free != NULL) {
+        g->plan_free(g->plan);
+    }
+    for (int i = 0; i < g->n_nodes; i++) {
+        pn_store_free(g->nodes[i]->store);
+    }
+    pn_free(g->nodes);
+    pn_arena_free(g->arena);
+    pn_free(g);
+}
+
+pencl_status pencl_graph_finish(pencl_graph *g)
+{
+    if (g->error.status == PENCL_OK) {
+        return PENCL_OK;
+    }
+    if (g->ctx->error.status == PENCL_OK) {
+        g->ctx->error = g->error;
+    }
+    return g->error.status;
+}
+
+/* Keeps the first error, led by the path of the layer where it happened. */
+static void keep_error(pencl_graph *g, const pn_error *error)
+{
+    if (g->error.status != PENCL_OK) {
+        return;
+    }
+    g->error = *error;
+    if (g->path[0] != '\0') {
+        snprintf(g->error.text, sizeof g->error.text, "%s: %.700s", g->path, error->text);
+    }
+}
+
+pencl_value *pn_graph_fail(pencl_graph *g, pencl_status status, const char *fmt, ...)
+{
+    pn_error error = {.status = status, .file = __FILE__, .line = __LINE__};
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(error.text, sizeof error.text, fmt, args);
+    va_end(args);
+    keep_error(g, &error);
+    return NULL;
+}
+
+static pn_node *new_node(pencl_graph *g, pn_node_kind kind, const char *name)
+{
+    if (g->n_nodes == g->room) {
+        int room = g->room == 0 ? 64 : g->room * 2;
+        pn_node **nodes = pn_realloc(g->nodes, (size_t)room, sizeof *nodes);
+        if (nodes == NULL) {
+            pn_graph_fail(g, PENCL_E_NOMEM, "out of host memory");
+            return NULL;
+        }
+        g->nodes = nodes;
+        g->room = room;
+    }
+    pn_node *node = pn_arena_alloc(g->arena, 1, sizeof *node);
+    char *copy = pn_arena_print(g->arena, "%s", name);
+    if (node == NULL || copy == NULL) {
+        pn_graph_fail(g, PENCL_E_NOMEM, "out of host memory");
+        return NULL;
+    }
+    node->kind = kind;
+    node->name = copy;
+    node->id = g->n_nodes;
+    node->slot = -1;
+    g->nodes[g->n_nodes++] = node;
+    return node;
+}
+
+/* The value that is the whole output of a node. */
+static pencl_value *node_value(pencl_graph *g, pn_node *node, const pn_spec *spec)
+{
+    if (node == NULL) {
+        return NULL;
+    }
+    pencl_value *v = pn_arena_alloc(g->arena, 1, sizeof *v);
+    if (v == NULL) {
+        return pn_graph_fail(g, PENCL_E_NOMEM, "out of host memory");
+    }
+    v->graph = g;
+    v->node = node;
+    v->view = pn_view_contiguous(spec);
+    return v;
+}
+
+pencl_value *pn_graph_input(pencl_graph *g, const char *name, const pn_spec *spec)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        pn_node *node = g->nodes[i];
+        if (node->kind == PN_NODE_INPUT && node->array == NULL && strcmp(node->name, name) == 0) {
+            return node_value(g, node, &node->call.out);
+        }
+    }
+    pn_node *node = new_node(g, PN_NODE_INPUT, name);
+    if (node != NULL) {
+        node->call.out = *spec;
+    }
+    return node_value(g, node, spec);
+}
+
+pencl_value *pencl_graph_array(pencl_graph *g, const pencl_array *array)
+{
+    pn_node *node = new_node(g, PN_NODE_INPUT, "array");
+    if (node == NULL) {
+        return NULL;
+    }
+    node->array = array;
+    node->call.out = array->view.spec;
+    return node_value(g, node, &array->view.spec);
+}
+
+pencl_value *pn_graph_variable(pencl_graph *g, const char *label, pn_store *store)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        pn_node *node = g->nodes[i];
+        if (node->kind == PN_NODE_VARIABLE && node->store == store) {
+            return node_value(g, node, &store->spec);
+        }
+    }
+    pn_node *node = new_node(g, PN_NODE_VARIABLE, label);
+    if (node == NULL) {
+        return NULL;
+    }
+    node->store = pn_store_ref(store);
+    node->slot = g->n_variables++;
+    node->call.out = store->spec;
+    return node_value(g, node, &store->spec);
+}
+
+pencl_value *pn_graph_op(pencl_graph *g, const pn_op_def *def, const pn_op_args *args)
+{
+    if (g == NULL || g->error.status != PENCL_OK) {
+        return NULL;
+    }
+    pn_op_call call = {.def = def, .n_in = args->n_in, .n_names = args->n_names};
+    memcpy(call.num, args->num, sizeof call.num);
+    for (int i = 0; i < args->n_in; i++) {
+        if (args->in[i] == NULL) {
+            return NULL;
+        }
+        if (args->in[i]->items != NULL) {
+            return pn_graph_fail(g, PENCL_E_ARG, "%s: %s is a tuple", def->name, def->in[i]);
+        }
+        call.in[i] = args->in[i]->view.spec;
+    }
+    for (int i = 0; i < args->n_names; i++) {
+        pn_copy(call.names[i], sizeof call.names[i], args->names[i]);
+    }
+    pn_error saved = g->ctx->error;
+    pn_error_clear(g->ctx);
+    pencl_status status = def->infer(g->ctx, &call);
+    if (status != PENCL_OK) {
+        keep_error(g, &g->ctx->error);
+        g->ctx->error = saved;
+        return NULL;
+    }
+    g->ctx->error = saved;
+    pn_node *node = new_node(g, PN_NODE_OP, g->path);
+    if (node == NULL) {
+        return NULL;
+    }
+    node->call = call;
+    memcpy(node->in, args->in, (size_t)args->n_in * sizeof *node->in);
+    return node_value(g, node, &call.out);
+}
+
+const char *pn_graph_enter(pencl_graph *g, const char *name)
+{
+    const char *previous = g->path;
+    const char *path = pn_arena_print(g->arena, "%s%s", previous, name);
+    g->path = path != NULL ? path : previous;
+    return previous;
+}
+
+void pn_graph_leave(pencl_graph *g, const char *previous)
+{
+    g->path = previous;
+}
+
+pencl_value *pn_value_capture(pencl_value *x, const char *name)
+{
+    if (x == NULL) {
+        return NULL;
+    }
+    pencl_graph *g = x->graph;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const char *taken = g->nodes[i]->capture_name;
+        if (taken != NULL && strcmp(taken, name) == 0) {
+            return pn_graph_fail(g, PENCL_E_ARG, "two captures are named '%s'", name);
+        }
+    }
+    /* A copy of its own: the captured value has one name, C order and outlives the plan's reuse. */
+    const char *names[PENCL_MAX_AXES];
+    for (int i = 0; i < x->view.spec.n_axes; i++) {
+        names[i] = x->view.spec.axes[i].name;
+    }
+    pencl_value *copy = pencl_value_reorder(x, names, x->view.spec.n_axes);
+    if (copy != NULL) {
+        copy->node->capture_name = pn_arena_print(g->arena, "%s", name);
+    }
+    return copy;
+}
