@@ -44,6 +44,13 @@ void pn_ref_row(const pn_ref_operand *o, int64_t row, float *out);
 bool pn_next_index(const pn_spec *spec, int64_t *index);
 /* The index into `to` that has the same coordinates by name as `index` into `from` (absent: 0). */
 void pn_same_index(const pn_spec *from, const int64_t *index, const pn_spec *to, int64_t *out);
+/* The element with those coordinates; axes that the operand lacks do not matter. */
+double pn_ref_get_by_name(const pn_ref_operand *o, const pn_spec *from, const int64_t *index);
+/* A whole elementwise reference: out = f(inputs, numbers), inputs found by name. */
+void pn_ref_map(const pn_op_call *c,
+                const pn_ref_operand *in,
+                const pn_ref_operand *out,
+                double (*f)(const double *x, const double *num));
 
 enum {                      /* pn_op_def.flags */
        PN_OP_POINTWISE = 1, /* has `expr`: fuses as prologue, epilogue or segment */
@@ -77,9 +84,8 @@ typedef struct pn_op_case {
     const char *in[PN_MAX_IN];
     int rows[PN_MAX_IN];
     double num[PN_MAX_NUM];
-    const char *names; /* "kv_seq" or "a b" */
-    const char
-        *fill[PN_MAX_IN]; /* NULL noise; "positions"; "counts:3,2"; "ids:100"; "large"; "zero" */
+    const char *names;           /* "kv_seq" or "a b" */
+    const char *fill[PN_MAX_IN]; /* NULL: noise; see tests/support/op_case.h */
 } pn_op_case;
 
 typedef struct pn_tolerance {
@@ -93,7 +99,9 @@ struct pn_op_def {
     const char *in[PN_MAX_IN]; /* names of the inputs; "sequence?" may be left out */
     const char *num[PN_MAX_NUM];
     unsigned flags;
-    const char *expr; /* OpenCL C over F: a, b, c (inputs), n0, n1 (numbers) */
+    /* OpenCL C over F: a, b, c, d, e (inputs; int for integer inputs, 0 for absent ones), n0, n1
+     * (numbers); PN_OP_PAIR adds a2, b2 and `first`. */
+    const char *expr;
     pencl_status (*infer)(pencl_ctx *ctx, pn_op_call *c);
     void (*ref)(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out);
     const pn_candidate *kernels; /* ends with a row without a name; NULL for pointwise ops */
@@ -113,6 +121,10 @@ const pn_op_def *pn_op_by_name(const char *name);
 pencl_status pn_need_axis(pencl_ctx *ctx, const pn_op_call *c, int in, const char *axis);
 pencl_status pn_need_float(pencl_ctx *ctx, const pn_op_call *c, int in);
 pencl_status pn_need_int(pencl_ctx *ctx, const pn_op_call *c, int in);
+pencl_status pn_need_no_axis(pencl_ctx *ctx, const pn_op_call *c, int in, const char *axis);
+pencl_status pn_need_size(pencl_ctx *ctx, const pn_op_call *c, int in, const char *axis, int64_t n);
+/* Every axis of the input is one of `all`, with the same size. */
+pencl_status pn_need_within(pencl_ctx *ctx, const pn_op_call *c, int in, const pn_spec *all);
 /* The union of the inputs' axes, the first input's dtype; for elementwise ops. */
 pencl_status pn_infer_union(pencl_ctx *ctx, pn_op_call *c);
 pencl_status pn_infer_like_first(pencl_ctx *ctx, pn_op_call *c);

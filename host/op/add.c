@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* add: a + b over the union of their axes. */
+#include "op/op.h"
+
+static double f(const double *x, const double *num)
+{
+    (void)num;
+    return x[0] + x[1];
+}
+
+static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out)
+{
+    pn_ref_map(c, in, out, f);
+}
+
+static const pn_op_case cases[] = {
+    {.name = "same axes", .in = {"seq=3 embedding=64", "seq=3 embedding=64"}},
+    {.name = "bias", .in = {"seq=5 embedding=33", "embedding=33"}},
+    {.name = "other order", .in = {"seq=5 embedding=48", "embedding=48 seq=5"}},
+    {.name = "outer product", .in = {"seq=5", "embedding=7"}},
+    {.name = "one number", .in = {"seq=4 embedding=16", ""}},
+    {.name = "large", .in = {"seq=2 embedding=80", "embedding=80"}, .fill = {"large", "large"}},
+    {0},
+};
+
+const pn_op_def pn_op_add = {
+    .name = "add",
+    .doc = "sum, element by element",
+    .in = {"a", "b"},
+    .flags = PN_OP_POINTWISE | PN_OP_ROWWISE,
+    .expr = "a + b",
+    .infer = pn_infer_union,
+    .ref = ref,
+    .cases = cases,
+    .tol = {.relative = 1e-6},
+};
