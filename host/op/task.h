@@ -56,8 +56,8 @@ pencl_device *pn_emit_device(pn_emit *e);
 /* A kernel owned by the plan. Name, file, prelude and options as in pn_kernel_source. */
 pencl_status pn_emit_kernel(pn_emit *e, pn_kernel **out, const pn_kernel_source *source);
 /* Sets argument `index` to the operand's buffer and `index + 1` (long) to its offset in elements
- * of `element` bytes; remembers it if the operand is a variable that may be rebound. `part` picks
- * a part of a store. */
+ * of `element` bytes: of the storage's element 0 for rows16 stores, else of the view's; remembers
+ * it if the operand is a variable that may be rebound. `part` picks a part of a store. */
 void pn_emit_operand(
     pn_emit *e, pn_kernel *k, int index, const pn_operand *o, int part, size_t element);
 /* One launch, after its arguments are set. */
@@ -77,9 +77,10 @@ typedef struct pn_rows {
 /* True when the program can run on an anchor's values at (row, column): every input has, over
  * (row, column), one stride a row and stride 0 or 1 a column. */
 bool pn_pw_fits_rows(const pn_pw *pw, const pn_spec *out, int64_t cols);
-/* Appends to `out` a macro `NAME(v0, v1, ROW, COL)` that gives the program's result for anchor
- * values v0, v1 at a row and a column; F and LOADF(pointer, index) must be defined where it is used
- * (scalar or 16 wide). The inputs become kernel parameters "p0, p0_at, p1, ...": their declarations
+/* Appends to `out` a macro `NAME(V0, V1, ROW, COL)`, an expression that gives the program's result
+ * for anchor values V0, V1 at a row and a column; F (float or float16) and LOADF(pointer, index)
+ * must be defined where it is used; with float16, COL is the first of 16 columns. `pw` may be NULL:
+ * the result is V0. The inputs become kernel parameters "p0, p0_at, p1, ...": their declarations
  * are appended to `params` with a leading comma. Returns the number of parameters. */
 int pn_pw_macro(pn_text *out,
                 pn_text *params,
@@ -90,6 +91,9 @@ int pn_pw_macro(pn_text *out,
                 int first_param);
 /* Sets those parameters from kernel argument `index` on; returns the next index. */
 int pn_pw_args(pn_emit *e, pn_kernel *k, int index, const pn_pw *pw);
+
+/* The parts that a candidate walks: those of a variable's store, else one. */
+int pn_operand_parts(const pn_operand *o);
 
 /* The task's profile label: "matmul+rms_norm+add". Writes into `out`. */
 void pn_task_label(const pn_task *t, char *out, size_t room);

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pointwise tasks: several independent elementwise programs in one launch. Each program is a
+ * segment of the index range; work-items of a group of 64 share one segment. */
+#include "op/pointwise.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { GROUP = 64, NAME_ROOM = 64 };
+
+/* The generator of one segment: `domain` gives the axes that a work-item's index is split into. */
+typedef struct segment {
+    pn_text *text;
+    const pn_pw *pw;
+    const pn_spec *domain;
+    int first_param;                      /* its inputs are parameters p<first_param + i> */
+    char axis[PENCL_MAX_AXES][NAME_ROOM]; /* "i0", ... of the domain's axes */
+    char address[512];
+} segment;
+
+/* Index texts for an operand's axes by name; `swap` replaces the index of one axis. */
+static const char *address_of(segment *s, const pn_operand *o, const char *swap, const char *with)
+{
+    const char *index[PENCL_MAX_AXES];
+    for (int i = 0; i < o->view.spec.n_axes; i++) {
+        const char *name = o->view.spec.axes[i].name;
+        int at = pn_spec_find(s->domain, name);
+        index[i] = swap != NULL && strcmp(name, swap) == 0 ? with : at < 0 ? "0" : s->axis[at];
+    }
+    pn_text address = {0};
+    pn_address(&address, o, index);
+    pn_copy(s->address, sizeof s->address, pn_text_get(&address));
+    pn_text_free(&address);
+    return s->address;
+}
+
+/* "type letter = value;" for an argument of a step. */
+static void declare(segment *s, const char *letter, int arg, const char *swap, const char *with)
+{
+    if (arg < 0) {
+        pn_text_add(s->text, "            const float %s = s%d;\n", letter, PN_PW_STEP(0) - arg);
+        return;
+    }
+    const pn_operand *o = &s->pw->in[arg];
+    char pointer[NAME_ROOM];
+    char at[640];
+    int p = s->first_param + arg;
+    snprintf(pointer, sizeof pointer, "p%d", p);
+    snprintf(at, sizeof at, "p%d_at + %s", p, address_of(s, o, swap, with));
+    bool is_int = o->view.spec.dtype == PENCL_I32;
+    pn_text_add(s->text, "            const %s %s = ", is_int ? "int" : "float", letter);
+    pn_load(s->text, o->view.spec.dtype, pointer, at);
+    pn_text_add(s->text, ";\n");
+}
+
+/* Rotary pairs: a2 is half an axis away; b and b2 are the cosine and sine of the pair's angle. */
+static void declare_pair(segment *s, const pn_pw_step *step)
+{
+    const char *axis = step->call->names[0];
+    const char *i = s->axis[pn_spec_find(s->domain, axis)];
+    int64_t d = (int64_t)step->call->num[0];
+    pn_text_add(s->text, "            const int inside = %s < %" PRId64 ";\n", i, d);
+    pn_text_add(s->text, "            const int first = %s < %" PRId64 ";\n", i, d / 2);
+    pn_text_add(s->text,
+                "            const int low = inside ? (first ? %s : %s - %" PRId64 ") : 0;\n", i, i,
+                d / 2);
+    pn_text_add(s->text, "            const int high = low + %" PRId64 ";\n", d / 2);
+    pn_text_add(s->text, "            const int other = inside ? (first ? high : low) : %s;\n", i);
+    declare(s, "a", step->arg[0], NULL, NULL);
+    declare(s, "a2", step->arg[0], axis, "other");
+    declare(s, "b", step->arg[1], axis, "low");
+    declare(s, "b2", step->arg[1], axis, "high");
+}
+
+static void declare_gather(segment *s, const pn_pw_step *step)
+{
+    const char *axis = step->call->names[0];
+    int64_t size = pn_spec_size(&step->call->in[0], axis);
+    declare(s, "index", step->arg[1], NULL, NULL);
+    pn_text_add(s->text, "            const int row = clamp(index, 0, %" PRId64 ");\n",
+                size > 0 ? size - 1 : 0);
+    declare(s, "a", step->arg[0], axis, "row");
+}
+
+static void emit_step(segment *s, int index)
+{
+    const pn_pw_step *step = &s->pw->step[index];
+    const pn_op_def *def = step->call->def;
+    static const char *const letters[] = {"a", "b", "c", "d", "e"};
+    pn_text_add(s->text, "        float s%d;\n        {\n", index);
+    for (int n = 0; n < PN_MAX_NUM && def->num[n] != NULL; n++) {
+        pn_text_add(s->text, "            const float n%d = %.9ef;\n", n, step->call->num[n]);
+    }
+    if (def->flags & PN_OP_PAIR) {
+        declare_pair(s, step);
+    } else if (def->flags & PN_OP_GATHER) {
+        declare_gather(s, step);
+    } else {
+        for (int a = 0; a < step->n_args; a++) {
+            declare(s, letters[a], step->arg[a], NULL, NULL);
+        }
+    }
+    pn_text_add(s->text, "            s%d = %s;\n        }\n", index, def->expr);
+}
+
+static void store(segment *s, pencl_dtype dtype, const char *at, const char *value)
+{
+    switch (dtype) {
+    case PENCL_F16:
+        pn_text_add(s->text, "vstore_half_rte(%s, %s, out);\n", value, at);
+        break;
+    case PENCL_BF16:
+        pn_text_add(s->text, "out[%s] = pn_to_bf16(%s);\n", at, value);
+        break;
+    case PENCL_I32:
+        pn_text_add(s->text, "out[%s] = convert_int_sat_rte(%s);\n", at, value);
+        break;
+    default:
+        pn_text_add(s->text, "out[%s] = %s;\n", at, value);
+        break;
+    }
+}
+
+/* A cache write ends its program: rows end .. end + n_new - 1 of the cache, nothing else. */
+static void emit_cache_write(segment *s, const pn_operand *out)
+{
+    const pn_pw_step *step = &s->pw->step[s->pw->n_steps - 1];
+    const char *kv = step->call->names[0];
+    const char *i = s->axis[pn_spec_find(s->domain, step->call->names[1])];
+    declare(s, "value", step->arg[1], NULL, NULL);
+    int counts = s->first_param + step->arg[2];
+    pn_text_add(s->text, "            const int end = p%d[p%d_at];\n", counts, counts);
+    pn_text_add(s->text, "            const int n_new = p%d[p%d_at + 1];\n", counts, counts);
+    char slot[2 * NAME_ROOM];
+    snprintf(slot, sizeof slot, "end + %s", i);
+    const char *at = address_of(s, out, kv, slot);
+    char address[640];
+    snprintf(address, sizeof address, "out_at + %s", at);
+    pn_text_add(s->text, "            if (%s < n_new && %s < %" PRId64 ") {\n                ", i,
+                slot, pn_spec_size(&out->view.spec, kv));
+    store(s, out->view.spec.dtype, address, "value");
+    pn_text_add(s->text, "            }\n");
+}
+
+static void split_index(segment *s)
+{
+    int64_t inner = 1;
+    for (int i = s->domain->n_axes - 1; i >= 0; i--) {
+        snprintf(s->axis[i], sizeof s->axis[i], "i%d", i);
+        int64_t size = s->domain->axes[i].size;
+        if (i == 0) {
+            pn_text_add(s->text, "        const int i0 = (int)(i / %" PRId64 ");\n", inner);
+        } else {
+            pn_text_add(s->text, "        const int i%d = (int)(i / %" PRId64 " %% %" PRId64 ");\n",
+                        i, inner, size);
+        }
+        inner *= size > 0 ? size : 1;
+    }
+}
+
+/* The axes a segment's work-items run over: those of its last step's result, or of what is written
+ * to a cache. */
+static const pn_spec *segment_domain(const pn_pw *pw)
+{
+    const pn_op_call *last = pw->step[pw->n_steps - 1].call;
+    return last->def->flags & PN_OP_CACHE ? &last->in[1] : &last->out;
+}
+
+static void emit_segment(pn_text *text, const pn_task *t, int part, int first_param)
+{
+    const pn_pw *pw = t->program[part];
+    segment s = {.text = text, .pw = pw, .domain = segment_domain(pw), .first_param = first_param};
+    bool cache = (pw->step[pw->n_steps - 1].call->def->flags & PN_OP_CACHE) != 0;
+    pn_text_add(text, "    if (g < end%d) {\n        const long i = g - start%d;\n", part, part);
+    pn_text_add(text, "        if (i >= n%d) {\n            return;\n        }\n", part);
+    pn_text_add(text, "        __global %s *out = o%d;\n        const long out_at = o%d_at;\n",
+                pn_storage_type(t->out[part].view.spec.dtype), part, part);
+    split_index(&s);
+    for (int i = 0; i < pw->n_steps - (cache ? 1 : 0); i++) {
+        emit_step(&s, i);
+    }
+    if (cache) {
+        pn_text_add(text, "        {\n");
+        emit_cache_write(&s, &t->out[part]);
+        pn_text_add(text, "        }\n");
+    } else {
+        char at[640];
+        char value[NAME_ROOM];
+        snprintf(at, sizeof at, "out_at + %s", address_of(&s, &t->out[part], NULL, NULL));
+        snprintf(value, sizeof value, "s%d", pw->n_steps - 1);
+        pn_text_add(text, "        ");
+        store(&s, t->out[part].view.spec.dtype, at, value);
+    }
+    pn_text_add(text, "        return;\n    }\n");
+}
+
+/* The whole source: parameters o0, o0_at, n0, start0, end0, ... then p0, p0_at, ... */
+static void compose(pn_text *source, const pn_task *t)
+{
+    pn_text_add(source,
+                "#define PN_ROWS16(r, c, cols) ((((r) >> 4) * (cols) + (c)) * 16 + ((r) & 15))\n");
+    pn_text_add(source, "ushort pn_to_bf16(float f)\n{\n    const uint u = as_uint(f);\n"
+                        "    return (ushort)((u + 0x7fff + ((u >> 16) & 1)) >> 16);\n}\n");
+    pn_text_add(source, "__kernel __attribute__((reqd_work_group_size(%d, 1, 1)))\nvoid pointwise(",
+                GROUP);
+    for (int i = 0; i < t->n_parts; i++) {
+        pn_text_add(source,
+                    "%s__global %s *o%d, const long o%d_at, const long n%d, const long start%d, "
+                    "const long end%d",
+                    i ? ", " : "", pn_storage_type(t->out[i].view.spec.dtype), i, i, i, i, i);
+    }
+    int param = 0;
+    for (int i = 0; i < t->n_parts; i++) {
+        for (int j = 0; j < t->program[i]->n_in; j++, param++) {
+            pn_text_add(source, ", __global const %s *p%d, const long p%d_at",
+                        pn_storage_type(t->program[i]->in[j].view.spec.dtype), param, param);
+        }
+    }
+    pn_text_add(source, ")\n{\n    const long g = get_global_id(0);\n");
+    param = 0;
+    for (int i = 0; i < t->n_parts; i++) {
+        emit_segment(source, t, i, param);
+        param += t->program[i]->n_in;
+    }
+    pn_text_add(source, "}\n");
+}
+
+static void set_args(pn_emit *e, pn_kernel *k, const pn_task *t, size_t *total)
+{
+    int index = 0;
+    int64_t start = 0;
+    for (int i = 0; i < t->n_parts; i++) {
+        int64_t n = pn_spec_count(segment_domain(t->program[i]));
+        int64_t end = start + (n + GROUP - 1) / GROUP * GROUP;
+        pn_emit_operand(e, k, index, &t->out[i], 0, pn_storage_bytes(t->out[i].view.spec.dtype));
+        pn_kernel_arg_i64(k, index + 2, n);
+        pn_kernel_arg_i64(k, index + 3, start);
+        pn_kernel_arg_i64(k, index + 4, end);
+        index += 5;
+        start = end;
+    }
+    for (int i = 0; i < t->n_parts; i++) {
+        for (int j = 0; j < t->program[i]->n_in; j++) {
+            const pn_operand *o = &t->program[i]->in[j];
+            pn_emit_operand(e, k, index, o, 0, pn_storage_bytes(o->view.spec.dtype));
+            index += 2;
+        }
+    }
+    *total = (size_t)start;
+}
+
+static pencl_status emit(pn_emit *e, const pn_task *t)
+{
+    pn_text source = {0};
+    compose(&source, t);
+    pencl_status st = PENCL_OK;
+    pn_kernel *k = NULL;
+    char label[128];
+    pn_task_label(t, label, sizeof label);
+    if (source.failed) {
+        st = PN_NOMEM(pn_emit_ctx(e));
+    } else {
+        st = pn_emit_kernel(e, &k,
+                            &(pn_kernel_source){.file = "pointwise",
+                                                .name = "pointwise",
+                                                .prelude = pn_text_get(&source),
+                                                .label = label});
+    }
+    pn_text_free(&source);
+    PENCL_TRY(st);
+    size_t total = 0;
+    set_args(e, k, t, &total);
+    return pn_emit_launch(e, k, 1, (size_t[3]){total}, (size_t[3]){GROUP});
+}
+
+/* Dense operands in one part; quantised ones belong to matmul and lookup. */
+static bool readable(const pn_operand *o)
+{
+    return !pn_dtype_of(o->view.spec.dtype)->quantised &&
+           (o->store == NULL || o->store->n_parts == 1);
+}
+
+static bool fits(const pn_task *t, const pn_caps *caps)
+{
+    (void)caps;
+    for (int i = 0; i < t->n_parts; i++) {
+        if (!readable(&t->out[i])) {
+            return false;
+        }
+        for (int j = 0; j < t->program[i]->n_in; j++) {
+            if (!readable(&t->program[i]->in[j])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+const pn_candidate pn_pointwise_candidates[] = {
+    {.name = "pointwise", .family = PN_ANY, .fits = fits, .emit = emit}, {0}};
