@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Element types: hand-made blocks, error bounds of quantisation, hostile numbers, the table. */
+#include "array/dtypes.h"
+
+#include "support/noise.h"
+
+#include <check.h>
+#include <math.h>
+#include <string.h>
+
+START_TEST(table_is_complete)
+{
+    static const char *const names[] = {"f32", "f16", "bf16", "i32", "q4_0", "q4_1", "q8_0"};
+    static const size_t bytes_of_64[] = {256, 128, 128, 256, 36, 40, 68};
+    for (int i = 0; i < PENCL_DTYPE_COUNT; i++) {
+        size_t bytes = 0;
+        ck_assert_str_eq(pencl_dtype_name((pencl_dtype)i), names[i]);
+        ck_assert_int_eq(pn_dtype_by_name(names[i]), i);
+        ck_assert(pn_dtype_bytes((pencl_dtype)i, 64, &bytes));
+        ck_assert_uint_eq(bytes, bytes_of_64[i]);
+        ck_assert_int_eq(pn_dtype_of((pencl_dtype)i)->quantised, i >= PENCL_Q4_0);
+    }
+    ck_assert_ptr_null(pn_dtype_of(PENCL_DTYPE_COUNT));
+    ck_assert_str_eq(pencl_dtype_name(PENCL_DTYPE_COUNT), "unknown");
+    ck_assert_int_eq(pn_dtype_by_name("f64"), PENCL_DTYPE_COUNT);
+}
+END_TEST
+
+START_TEST(bytes_rejects_broken_blocks_and_overflow)
+{
+    size_t bytes = 0;
+    ck_assert(!pn_dtype_bytes(PENCL_Q4_0, 33, &bytes));
+    ck_assert(!pn_dtype_bytes(PENCL_F32, SIZE_MAX / 2, &bytes));
+    ck_assert(!pn_dtype_bytes(PENCL_DTYPE_COUNT, 1, &bytes));
+}
+END_TEST
+
+START_TEST(q4_0_reads_low_nibbles_first)
+{
+    uint8_t block[18] = {0x00, 0x38}; /* d = 0.5 */
+    float x[32];
+    for (int j = 0; j < 16; j++) {
+        block[2 + j] = (uint8_t)(j | (15 - j) << 4);
+    }
+    pn_dtype_q4_0.to_f32(block, x, 32);
+    for (int j = 0; j < 16; j++) {
+        ck_assert_float_eq(x[j], (float)(j - 8) * 0.5F);
+        ck_assert_float_eq(x[16 + j], (float)(7 - j) * 0.5F);
+    }
+}
+END_TEST
+
+START_TEST(q4_1_adds_its_minimum)
+{
+    uint8_t block[20] = {0x00, 0x38, 0x00, 0xC0}; /* d = 0.5, m = -2 */
+    float x[32];
+    for (int j = 0; j < 16; j++) {
+        block[4 + j] = (uint8_t)(j | (15 - j) << 4);
+    }
+    pn_dtype_q4_1.to_f32(block, x, 32);
+    for (int j = 0; j < 16; j++) {
+        ck_assert_float_eq(x[j], (float)j * 0.5F - 2.0F);
+        ck_assert_float_eq(x[16 + j], (float)(15 - j) * 0.5F - 2.0F);
+    }
+}
+END_TEST
+
+START_TEST(q8_0_reads_signed_bytes)
+{
+    uint8_t block[34] = {0x00, 0x38}; /* d = 0.5 */
+    float x[32];
+    for (int j = 0; j < 32; j++) {
+        block[2 + j] = (uint8_t)(j * 8);
+    }
+    pn_dtype_q8_0.to_f32(block, x, 32);
+    ck_assert_float_eq(x[1], 4.0F);
+    ck_assert_float_eq(x[16], -64.0F);
+    ck_assert_float_eq(x[31], -4.0F);
+}
+END_TEST
+
+/* Half a step of the coarsest type, relative to the largest magnitude, plus the half scale's own
+ * rounding. q4_0 loses up to a whole step at the end that -8 .. 7 lacks. */
+static double bound_of(pencl_dtype dtype)
+{
+    switch (dtype) {
+    case PENCL_F16:
+        return 0x1p-11;
+    case PENCL_BF16:
+        return 0x1p-8;
+    case PENCL_Q4_0:
+        return 1.0 / 8 + 0.01;
+    case PENCL_Q4_1:
+        return 1.0 / 15 + 0.002;
+    case PENCL_Q8_0:
+        return 0.5 / 127 + 0.001;
+    default:
+        return 0.0;
+    }
+}
+
+START_TEST(values_survive_within_a_step)
+{
+    pencl_dtype dtype = (pencl_dtype)_i;
+    const pn_dtype *d = pn_dtype_of(dtype);
+    noise n = {(uint64_t)_i + 11};
+    for (int round = 0; round < 200; round++) {
+        float x[64];
+        float y[64];
+        uint8_t stored[256];
+        float scale = ldexpf(1.0F, (int)noise_below(&n, 16) - 8);
+        float largest = 0;
+        for (int i = 0; i < 64; i++) {
+            x[i] = dtype == PENCL_I32 ? (float)noise_below(&n, 2000) : noise_float(&n) * scale;
+            largest = fmaxf(largest, fabsf(x[i]));
+        }
+        d->from_f32(x, stored, 64);
+        d->to_f32(stored, y, 64);
+        for (int i = 0; i < 64; i++) {
+            ck_assert_double_le(fabs((double)x[i] - y[i]), bound_of(dtype) * largest);
+        }
+    }
+}
+END_TEST
+
+START_TEST(zeros_stay_zeros)
+{
+    const float x[32] = {0};
+    float y[32];
+    uint8_t stored[256];
+    const pn_dtype *d = pn_dtype_of((pencl_dtype)_i);
+    d->from_f32(x, stored, 32);
+    d->to_f32(stored, y, 32);
+    for (int i = 0; i < 32; i++) {
+        ck_assert_float_eq(y[i], 0.0F);
+    }
+}
+END_TEST
+
+START_TEST(hostile_numbers_do_no_harm)
+{
+    float x[32];
+    float y[32];
+    uint8_t stored[256];
+    static const float hostile[] = {NAN, INFINITY, -INFINITY, 1e38F, -1e38F, 1e-45F, 0x1p31F};
+    const pn_dtype *d = pn_dtype_of((pencl_dtype)_i);
+    for (size_t k = 0; k < PN_COUNT(hostile); k++) {
+        for (int i = 0; i < 32; i++) {
+            x[i] = i % 3 == 0 ? hostile[k] : hostile[(k + (size_t)i) % PN_COUNT(hostile)];
+        }
+        d->from_f32(x, stored, 32); /* the sanitizer watches the conversions */
+        d->to_f32(stored, y, 32);
+    }
+}
+END_TEST
+
+START_TEST(i32_rounds_and_saturates)
+{
+    const float x[] = {0.5F, 1.5F, -2.5F, 3e9F, -3e9F, NAN, 2147483520.0F};
+    const int32_t expected[] = {0, 2, -2, INT32_MAX, INT32_MIN, 0, 2147483520};
+    int32_t got[PN_COUNT(x)];
+    pn_dtype_i32.from_f32(x, got, PN_COUNT(x));
+    ck_assert_mem_eq(got, expected, sizeof expected);
+}
+END_TEST
+
+Suite *suite_array_dtypes(void);
+Suite *suite_array_dtypes(void)
+{
+    Suite *suite = suite_create("array_dtypes");
+    TCase *tests = tcase_create("dtypes");
+    tcase_add_test(tests, table_is_complete);
+    tcase_add_test(tests, bytes_rejects_broken_blocks_and_overflow);
+    tcase_add_test(tests, q4_0_reads_low_nibbles_first);
+    tcase_add_test(tests, q4_1_adds_its_minimum);
+    tcase_add_test(tests, q8_0_reads_signed_bytes);
+    tcase_add_loop_test(tests, values_survive_within_a_step, 0, PENCL_DTYPE_COUNT);
+    tcase_add_loop_test(tests, zeros_stay_zeros, 0, PENCL_DTYPE_COUNT);
+    tcase_add_loop_test(tests, hostile_numbers_do_no_harm, 0, PENCL_DTYPE_COUNT);
+    tcase_add_test(tests, i32_rounds_and_saturates);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
