@@ -10,7 +10,8 @@
 #define CL_TARGET_OPENCL_VERSION 300
 #endif
 #ifndef CL_USE_DEPRECATED_OPENCL_1_2_APIS
-#define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* clCreateCommandQueue: the one that all devices have */
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS  /* clCreateCommandQueue: the one that all devices have  \
+                                            */
 #endif
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
@@ -56,8 +57,7 @@ typedef struct pn_cl {
 const char *pn_cl_error_name(cl_int code, char room[32]);
 
 /* Records E_DEVICE, "clFinish: CL_OUT_OF_RESOURCES"; a failed allocation is E_LIMIT. */
-pencl_status
-pn_cl_fail(pencl_ctx *ctx, const char *call, cl_int code, const char *file, int line);
+pencl_status pn_cl_fail(pencl_ctx *ctx, const char *call, cl_int code, const char *file, int line);
 
 /* Calls a function of a device's libOpenCL and leaves the calling function when it fails:
  * PN_CL(device, clFlush, device->queue). */

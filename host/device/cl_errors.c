@@ -18,8 +18,7 @@ const char *pn_cl_error_name(cl_int code, char room[32])
     }
 }
 
-pencl_status
-pn_cl_fail(pencl_ctx *ctx, const char *call, cl_int code, const char *file, int line)
+pencl_status pn_cl_fail(pencl_ctx *ctx, const char *call, cl_int code, const char *file, int line)
 {
     char room[32];
     pencl_status status = PENCL_E_DEVICE;

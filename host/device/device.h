@@ -33,6 +33,8 @@ typedef struct pn_caps {
 
 const pn_caps *pn_device_caps(const pencl_device *device);
 pencl_ctx *pn_device_ctx(const pencl_device *device);
+/* The option for kernels with subgroups: "-cl-std=CL3.0" or what else is the device's highest. */
+const char *pn_device_best_std(const pencl_device *device);
 
 /* ---- buffers: a range of device memory; counted, so that views may share one ---- */
 typedef struct pn_buffer pn_buffer;
@@ -67,7 +69,9 @@ typedef struct pn_kernel pn_kernel; /* one kernel object: its arguments stay set
 /* Source = `prelude` (macros and composed functions; may be NULL) + cl/FILE.cl with its
  * `#include "lib/X.clh"` lines resolved, each piece led by #line so that messages name the file.
  * Programs are shared by (file, prelude, options), their binaries kept in the store. `label` is
- * for the profile, the journal and messages. A failed build is E_BUILD with the compiler's log. */
+ * for the profile, the journal and messages. A failed build is E_BUILD with the compiler's log.
+ * Every program has -cl-std=CL1.2 unless its options name another, and HAS_FP16 and HAS_SUBGROUPS
+ * defined to 1 where the device has them. */
 typedef struct pn_kernel_source {
     const char *file;    /* "matmul_wide" */
     const char *name;    /* the kernel's name */

@@ -62,6 +62,7 @@ typedef struct pencl_device_info {
     uint64_t max_alloc;
     uint64_t local;
     uint32_t compute_units;
+    int unified;           /* 1: host and device share memory (CPUs, integrated GPUs) */
     int fp16;              /* 1: half arithmetic */
     uint32_t subgroups[8]; /* the sizes the device has, 0-terminated; empty: no subgroups */
     int software;          /* 1: a renderer or simulator in software, taken only when named */

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens and closes devices: context, queue, store. */
+#include "base/os.h"
+#include "device/caps.h"
+#include "device/loader.h"
+#include "device/platform.h"
+#include "device/program.h"
+#include "device/quirks.h"
+
+#include <stdio.h>
+
+/* Where binaries and verdicts are kept; without a home they live in memory. */
+pn_store_db *pn_cache_open(pencl_ctx *ctx)
+{
+    char folder[512];
+    char path[600];
+    if (!pn_cache_folder(folder, sizeof folder)) {
+        return pn_store_db_open(ctx, NULL);
+    }
+    snprintf(path, sizeof path, "%s/cache.db", folder);
+    return pn_store_db_open(ctx, path);
+}
+
+static void name_table(pencl_device *d, cl_platform_id platform)
+{
+    char version[128] = "";
+    d->cl->clGetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof version - 1, version, NULL);
+    snprintf(d->programs_table, sizeof d->programs_table, "programs %s|%s|%s", d->info.name,
+             d->info.driver, version);
+}
+
+static pencl_status connect(pencl_device *d, const pn_handle *handle)
+{
+    cl_int code = CL_SUCCESS;
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
+                                                (cl_context_properties)handle->platform, 0};
+    d->cl = pn_opencl();
+    d->id = handle->id;
+    d->best_std = pn_caps_best_std(d->cl, d->id);
+    name_table(d, handle->platform);
+    d->context = d->cl->clCreateContext(properties, 1, &d->id, NULL, NULL, &code);
+    if (code != CL_SUCCESS) {
+        d->context = NULL;
+        return pn_cl_fail(d->ctx, "clCreateContext", code, __FILE__, __LINE__);
+    }
+    d->queue = d->cl->clCreateCommandQueue(d->context, d->id, 0, &code);
+    if (code != CL_SUCCESS) {
+        d->queue = NULL;
+        return pn_cl_fail(d->ctx, "clCreateCommandQueue", code, __FILE__, __LINE__);
+    }
+    return PENCL_OK;
+}
+
+/* The device of a row of the listing, with its own hold on the store. */
+static pencl_status
+open_row(pencl_device **out, pencl_ctx *ctx, const pn_listing *listing, const pn_choice *choice)
+{
+    size_t row = choice->rows[0];
+    pencl_device *d = pn_calloc(1, sizeof *d);
+    if (d == NULL) {
+        return PN_NOMEM(ctx);
+    }
+    d->ctx = ctx;
+    d->refs = 1;
+    d->info = listing->list->devices[row];
+    d->caps = listing->handles[row].caps;
+    pn_copy(d->reason, sizeof d->reason, choice->reason);
+    pencl_status status = d->caps.is_ref ? PENCL_OK : connect(d, &listing->handles[row]);
+    if (status != PENCL_OK) {
+        pn_error_prefix(ctx, d->info.id);
+        pn_device_release(d);
+        return status;
+    }
+    *out = d;
+    return PENCL_OK;
+}
+
+pencl_status pencl_device_open(pencl_device **out, pencl_ctx *ctx, const char *words)
+{
+    pn_listing listing;
+    pn_choice choice;
+    const char *origin = words != NULL ? "device" : "PENCL_DEVICE";
+    *out = NULL;
+    pn_error_clear(ctx);
+    words = words != NULL ? words : pn_get_env("PENCL_DEVICE");
+    pn_store_db *store = pn_cache_open(ctx);
+    if (store == NULL) {
+        return PN_NOMEM(ctx);
+    }
+    pencl_status status = pn_listing_new(&listing, ctx, store);
+    if (status == PENCL_OK) {
+        status =
+            pn_select(&choice, ctx, listing.list->devices, listing.list->n_devices, words, origin);
+        if (status == PENCL_OK) {
+            status = open_row(out, ctx, &listing, &choice);
+            pn_choice_free(&choice);
+        }
+        pn_listing_free(&listing);
+    }
+    if (status == PENCL_OK) {
+        (*out)->store = store;
+    } else {
+        pn_store_db_close(store);
+    }
+    return status;
+}
+
+void pn_device_hold(pencl_device *device)
+{
+    device->refs++;
+}
+
+void pn_device_release(pencl_device *device)
+{
+    if (--device->refs > 0) {
+        return;
+    }
+    if (device->queue != NULL) {
+        device->cl->clReleaseCommandQueue(device->queue);
+    }
+    if (device->context != NULL) {
+        device->cl->clReleaseContext(device->context);
+    }
+    pn_store_db_close(device->store);
+    pn_journal_close(device->journal);
+    pn_free(device);
+}
+
+void pencl_device_close(pencl_device *device)
+{
+    if (device != NULL) {
+        pn_device_idle(device);
+        pn_device_release(device);
+    }
+}
+
+const pencl_device_info *pencl_device_describe(const pencl_device *device)
+{
+    return &device->info;
+}
+
+const char *pencl_device_reason(const pencl_device *device)
+{
+    return device->reason;
+}
+
+pencl_status pencl_set_threads(pencl_ctx *ctx, int threads)
+{
+    char value[16];
+    pn_error_clear(ctx);
+    if (threads < 0) {
+        return PN_FAIL(ctx, PENCL_E_ARG, "%d threads", threads);
+    }
+    if (threads == 0) {
+        return PENCL_OK;
+    }
+    if (pn_opencl_asked()) {
+        return PN_FAIL(ctx, PENCL_E_ARG,
+                       "the number of threads was set after the drivers were loaded");
+    }
+    snprintf(value, sizeof value, "%d", threads);
+    for (size_t i = 0; i < pn_n_quirks; i++) {
+        if (pn_quirks[i].threads[0] != '\0') {
+            pn_set_env(pn_quirks[i].threads, value, true);
+        }
+    }
+    return PENCL_OK;
+}
+
+const pn_caps *pn_device_caps(const pencl_device *device)
+{
+    return &device->caps;
+}
+
+pencl_ctx *pn_device_ctx(const pencl_device *device)
+{
+    return device->ctx;
+}
+
+const char *pn_device_best_std(const pencl_device *device)
+{
+    return device->best_std;
+}
+
+pencl_status pn_device_flush(pencl_device *device)
+{
+    if (!device->caps.is_ref) {
+        PN_CL(device, clFlush, device->queue);
+    }
+    return PENCL_OK;
+}
+
+pencl_status pn_device_finish(pencl_device *device)
+{
+    if (!device->caps.is_ref) {
+        PN_CL(device, clFinish, device->queue);
+    }
+    return PENCL_OK;
+}
+
+void pn_device_idle(pencl_device *device)
+{
+    for (pn_program *p = device->programs; p != NULL; p = p->next) {
+        pn_program_save(p);
+    }
+    pn_store_db_flush(device->store);
+}
+
+void *pn_device_raw_queue(pencl_device *device)
+{
+    return device->queue;
+}
+
+const char *pn_device_library_path(const pencl_device *device)
+{
+    return device->caps.is_ref ? "" : pn_opencl_path();
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The structs behind device.h, for the files of this folder. */
+#ifndef PENCL_DEVICE_INTERNAL_H
+#define PENCL_DEVICE_INTERNAL_H
+
+#include "base/journal.h"
+#include "base/store.h"
+#include "device/cl.h"
+#include "device/device.h"
+#include "device/select.h"
+
+typedef struct pn_program pn_program;
+
+struct pencl_device {
+    pencl_ctx *ctx;
+    long refs; /* one of the user, one of each buffer and kernel */
+    pencl_device_info info;
+    pn_caps caps;
+    char reason[PN_REASON_MAX];
+    pn_store_db *store;  /* cache.db; a store in memory when there is no home */
+    pn_journal *journal; /* opened by the first risky call; a warm start has none */
+    size_t memory_now;   /* bytes of live buffers */
+    size_t memory_peak;
+
+    /* The rest is NULL or empty on `ref`. */
+    const pn_cl *cl;
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue queue;   /* in order */
+    const char *best_std;     /* "-cl-std=CL3.0": for kernels with subgroups */
+    char programs_table[512]; /* of the store: "programs DEVICE|DRIVER|PLATFORM" */
+    pn_program *programs;     /* all live ones */
+};
+
+struct pn_buffer {
+    pencl_device *device;
+    long refs;
+    size_t bytes;
+    cl_mem mem;      /* NULL on `ref` */
+    void *host;      /* `ref`: memory at a multiple of caps.align */
+    void *unaligned; /* `ref`: what was allocated */
+};
+
+/* cache.db in the cache folder. NULL when memory is out. */
+pn_store_db *pn_cache_open(pencl_ctx *ctx);
+
+void pn_device_hold(pencl_device *device);
+void pn_device_release(pencl_device *device);
+
+#endif

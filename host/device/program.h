@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Programs: built once a device, shared by kernels, their binaries kept in the store. */
+#ifndef PENCL_DEVICE_PROGRAM_H
+#define PENCL_DEVICE_PROGRAM_H
+
+#include "device/internal.h"
+
+struct pn_program {
+    pn_program *next; /* of the device's list */
+    pencl_device *device;
+    long refs;
+    cl_program program;
+    char key[33];       /* of (file, prelude, options): who shares it */
+    char store_key[33]; /* of the joined source and the options: what the binary belongs to */
+    bool unsaved;       /* something was launched that the stored binary has not been through */
+    pn_text launched;   /* lines "kernel 64,1,1": launched at that local size and survived */
+};
+
+/* The program of this source, built or found. Free with pn_program_free. */
+pencl_status pn_program_get(pn_program **out, pencl_device *device, const pn_kernel_source *source);
+void pn_program_free(pn_program *program);
+
+/* Whether a line of `launched` is there; and adds it. */
+bool pn_program_was_launched(const pn_program *program, const char *line);
+void pn_program_add_launched(pn_program *program, const char *line);
+
+/* Reads the binary and queues it for the store, if there is anything new. */
+void pn_program_save(pn_program *program);
+
+#endif

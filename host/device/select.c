@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Decides which device is meant by words such as "1", "pocl:0", "amd gpu" or none at all. */
+#include "device/select.h"
+
+#include "device/quirks.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define WORD_MAX 64
+
+static const char *const types[] = {
+    [PENCL_DEVICE_CPU] = "cpu",
+    [PENCL_DEVICE_GPU] = "gpu",
+    [PENCL_DEVICE_ACCELERATOR] = "accelerator",
+    [PENCL_DEVICE_REF] = "ref",
+};
+
+/* The default ranking; 0 is taken only when it is named. */
+static int rank(const pencl_device_info *d)
+{
+    if (d->software || d->type == PENCL_DEVICE_REF) {
+        return 0;
+    }
+    if (d->type == PENCL_DEVICE_GPU) {
+        return d->unified ? 3 : 4;
+    }
+    return d->type == PENCL_DEVICE_ACCELERATOR ? 2 : 1;
+}
+
+static bool is_type(const char *word)
+{
+    for (size_t i = 0; i < PN_COUNT(types); i++) {
+        if (strcasecmp(word, types[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True when `word` is `name` up to its end, or up to `stop` in it: "intel" and "intel-cpu" with
+ * '-', "pocl" and "pocl:0" with ':'. */
+static bool is_head(const char *word, const char *name, char stop)
+{
+    size_t n = strlen(word);
+    return strncasecmp(word, name, n) == 0 && (name[n] == stop || name[n] == '\0');
+}
+
+static void short_name(char out[WORD_MAX], const pencl_device_info *d)
+{
+    size_t n = strcspn(d->id, ":");
+    pn_copy(out, n + 1 < WORD_MAX ? n + 1 : WORD_MAX, d->id);
+}
+
+static bool is_platform(const char *word, const pencl_device_info *devices, size_t n)
+{
+    char name[WORD_MAX];
+    for (size_t i = 0; i < pn_n_quirks; i++) {
+        if (is_head(word, pn_quirks[i].name, '-')) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        short_name(name, &devices[i]);
+        if (is_head(word, name, '-')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a word is compared with. */
+typedef enum word_kind { WORD_ALL, WORD_TYPE, WORD_PLATFORM, WORD_PART } word_kind;
+
+static bool word_fits(word_kind kind, const char *word, const pencl_device_info *d)
+{
+    char name[WORD_MAX];
+    switch (kind) {
+    case WORD_ALL:
+        return true;
+    case WORD_TYPE:
+        return strcasecmp(word, types[d->type]) == 0;
+    case WORD_PLATFORM:
+        short_name(name, d);
+        return is_head(word, name, '-');
+    case WORD_PART:
+        break;
+    }
+    return pn_contains_nocase(d->vendor, word) || pn_contains_nocase(d->platform, word) ||
+           pn_contains_nocase(d->name, word);
+}
+
+static bool is_number(const char *text)
+{
+    return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* One item of the list: sets fits[i] for each device that it means. Types and "all" do not name a
+ * device: they leave out renderers in software and `ref`. */
+static void match_words(bool *fits, const pencl_device_info *devices, size_t n, const char *item)
+{
+    char word[WORD_MAX];
+    bool named = false;
+    memset(fits, 1, n);
+    while (*item != '\0') {
+        size_t length = strcspn(item, " ");
+        pn_copy(word, length + 1 < WORD_MAX ? length + 1 : WORD_MAX, item);
+        item += length;
+        item += strspn(item, " ");
+        word_kind kind = strcasecmp(word, "all") == 0    ? WORD_ALL
+                         : is_type(word)                 ? WORD_TYPE
+                         : is_platform(word, devices, n) ? WORD_PLATFORM
+                                                         : WORD_PART;
+        named = named || kind >= WORD_PLATFORM || strcasecmp(word, "ref") == 0;
+        for (size_t i = 0; i < n; i++) {
+            fits[i] = fits[i] && word_fits(kind, word, &devices[i]);
+        }
+    }
+    for (size_t i = 0; i < n && !named; i++) {
+        fits[i] = fits[i] && rank(&devices[i]) > 0;
+    }
+}
+
+static void match_item(bool *fits, const pencl_device_info *devices, size_t n, const char *item)
+{
+    bool exact = false;
+    long number = is_number(item) ? strtol(item, NULL, 10) : -1;
+    for (size_t i = 0; i < n; i++) {
+        fits[i] = number >= 0 ? devices[i].number == number : strcasecmp(item, devices[i].id) == 0;
+        exact = exact || fits[i];
+    }
+    if (!exact && number < 0 && *item != '\0') {
+        match_words(fits, devices, n, item);
+    }
+}
+
+/* Appends the rows that fit and can be used, best rank first, ties in list order; none twice. */
+static void take(pn_choice *out, const pencl_device_info *devices, size_t n, const bool *fits)
+{
+    for (int wanted = 4; wanted >= 0; wanted--) {
+        for (size_t i = 0; i < n; i++) {
+            bool taken = false;
+            for (size_t k = 0; k < out->n; k++) {
+                taken = taken || out->rows[k] == i;
+            }
+            if (fits[i] && !taken && devices[i].usable && rank(&devices[i]) == wanted) {
+                out->rows[out->n++] = i;
+            }
+        }
+    }
+}
+
+static void add_choices(pn_text *text, const pencl_device_info *devices, size_t n)
+{
+    pn_text_add(text, "; the choices are ");
+    for (size_t i = 0; i < n; i++) {
+        const pencl_device_info *d = &devices[i];
+        pn_text_add(text, "%s%d %s", i == 0 ? "" : ", ", d->number, d->id);
+        if (d->type != PENCL_DEVICE_REF) {
+            pn_text_add(text, " (%s, %s)", d->name, types[d->type]);
+        }
+    }
+}
+
+/* E_DEVICE: nothing fits `item`, or what fits cannot be used. */
+static pencl_status refuse(pencl_ctx *ctx,
+                           const pencl_device_info *devices,
+                           size_t n,
+                           const bool *fits,
+                           const char *origin,
+                           const char *item)
+{
+    pn_text text = {0};
+    pn_text_add(&text, "%s%s", origin, *origin == '\0' ? "" : ": ");
+    size_t i = 0;
+    while (i < n && (fits == NULL || !fits[i])) {
+        i++;
+    }
+    if (i < n) {
+        pn_text_add(&text, "%s %s", devices[i].id, devices[i].why);
+    } else if (item == NULL) {
+        pn_text_add(&text, "no OpenCL device can be used by default");
+    } else {
+        pn_text_add(&text, "no device is \"%s\"", item);
+    }
+    add_choices(&text, devices, n);
+    pencl_status status = PN_FAIL(ctx, PENCL_E_DEVICE, "%s", pn_text_get(&text));
+    pn_text_free(&text);
+    return status;
+}
+
+static void explain(pn_choice *out, const pencl_device_info *devices, const char *words)
+{
+    int used = 0;
+    if (words != NULL) {
+        used = snprintf(out->reason, sizeof out->reason, "matches \"%.64s\"", words);
+    } else if (out->n == 1) {
+        used = snprintf(out->reason, sizeof out->reason, "the only device that need not be named");
+    } else {
+        used = snprintf(out->reason, sizeof out->reason,
+                        "the first by type: discrete GPU, integrated GPU, accelerator, CPU");
+    }
+    for (size_t i = 1; i < out->n && (size_t)used < sizeof out->reason; i++) {
+        used += snprintf(out->reason + used, sizeof out->reason - (size_t)used, "%s%s",
+                         i == 1 ? "; also there: " : ", ", devices[out->rows[i]].id);
+    }
+}
+
+static pencl_status select_default(
+    pn_choice *out, pencl_ctx *ctx, const pencl_device_info *devices, size_t n, bool *fits)
+{
+    for (size_t i = 0; i < n; i++) {
+        fits[i] = rank(&devices[i]) > 0;
+    }
+    take(out, devices, n, fits);
+    if (out->n == 0) {
+        return refuse(ctx, devices, n, fits, "", NULL);
+    }
+    explain(out, devices, NULL);
+    return PENCL_OK;
+}
+
+static pencl_status select_items(pn_choice *out,
+                                 pencl_ctx *ctx,
+                                 const pencl_device_info *devices,
+                                 size_t n,
+                                 bool *fits,
+                                 const char *words,
+                                 const char *origin)
+{
+    const char *at = words;
+    for (;;) {
+        char item[4 * WORD_MAX];
+        at += strspn(at, " ");
+        size_t length = strcspn(at, ",");
+        pn_copy(item, length + 1 < sizeof item ? length + 1 : sizeof item, at);
+        for (size_t end = strlen(item); end > 0 && item[end - 1] == ' '; end--) {
+            item[end - 1] = '\0';
+        }
+        match_item(fits, devices, n, item);
+        size_t before = out->n;
+        take(out, devices, n, fits);
+        bool found = out->n > before;
+        for (size_t i = 0; i < n; i++) {
+            found = found || (fits[i] && devices[i].usable); /* taken by an earlier item */
+        }
+        if (!found) {
+            return refuse(ctx, devices, n, fits, origin, item);
+        }
+        if (at[length] == '\0') {
+            break;
+        }
+        at += length + 1;
+    }
+    explain(out, devices, words);
+    return PENCL_OK;
+}
+
+pencl_status pn_select(pn_choice *out,
+                       pencl_ctx *ctx,
+                       const pencl_device_info *devices,
+                       size_t n_devices,
+                       const char *words,
+                       const char *origin)
+{
+    *out = (pn_choice){0};
+    out->rows = pn_calloc(n_devices, sizeof *out->rows);
+    bool *fits = pn_calloc(n_devices, sizeof *fits);
+    pencl_status status = PENCL_OK;
+    if (out->rows == NULL || fits == NULL) {
+        status = PN_NOMEM(ctx);
+    } else if (words == NULL || words[strspn(words, " ")] == '\0') {
+        status = select_default(out, ctx, devices, n_devices, fits);
+    } else {
+        status = select_items(out, ctx, devices, n_devices, fits, words, origin);
+    }
+    pn_free(fits);
+    if (status != PENCL_OK) {
+        pn_choice_free(out);
+    }
+    return status;
+}
+
+void pn_choice_free(pn_choice *choice)
+{
+    pn_free(choice->rows);
+    choice->rows = NULL;
+    choice->n = 0;
+}
+
+const char *pn_type_name(pencl_device_type type)
+{
+    return types[type];
+}
