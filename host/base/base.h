@@ -70,6 +70,12 @@ void pn_arena_free(pn_arena *arena);
 void *pn_arena_alloc(pn_arena *arena, size_t count, size_t bytes); /* zeroed, 16-byte aligned */
 char *pn_arena_print(pn_arena *arena, const char *fmt, ...) PN_PRINTF(2, 3);
 
+/* Text that is part of something larger (a file): any bytes, no NUL at the end. */
+typedef struct pn_string {
+    const char *data;
+    size_t size;
+} pn_string;
+
 /* ---- text that grows ---- */
 typedef struct pn_text {
     char *data; /* NUL-terminated once anything was added; owned */
