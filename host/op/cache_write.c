@@ -9,7 +9,7 @@
 
 enum { CACHE, X, COUNTS };
 enum { END, N_NEW };
-enum { SEQ, KV_SEQ };
+enum { KV_SEQ, SEQ };
 
 static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
 {
@@ -54,23 +54,23 @@ static const pn_op_case cases[] = {
      .in = {"kv_seq=32 head_groups=2 projection=16", "seq=1 head_groups=2 projection=16",
             "i32:counts=4"},
      .rows = {1},
-     .names = "seq kv_seq",
+     .names = "kv_seq seq",
      .fill = {NULL, NULL, "counts:17,1"}},
     {.name = "fewer than the plan's",
      .in = {"kv_seq=32 head_groups=2 projection=16", "seq=8 head_groups=2 projection=16",
             "i32:counts=4"},
      .rows = {1},
-     .names = "seq kv_seq",
+     .names = "kv_seq seq",
      .fill = {NULL, NULL, "counts:14,5"}},
     {.name = "other order",
      .in = {"kv_seq=16 heads=3 projection=4", "heads=3 seq=4 projection=4", "i32:counts=4"},
      .rows = {1},
-     .names = "seq kv_seq",
+     .names = "kv_seq seq",
      .fill = {NULL, NULL, "counts:0,4"}},
     {.name = "batch",
      .in = {"batch=2 kv_seq=16 projection=8", "batch=2 seq=3 projection=8", "i32:counts=4"},
      .rows = {2},
-     .names = "seq kv_seq",
+     .names = "kv_seq seq",
      .fill = {NULL, NULL, "counts:5,3"}},
     {0},
 };

@@ -8,8 +8,11 @@
 #include <math.h>
 
 enum { SCORES, POSITIONS, KV_POSITIONS, TOKEN_SEQUENCE, KV_SEQUENCE };
-enum { WINDOW, MASKED };
+enum { WINDOW };
 enum { SEQ, KV_SEQ };
+
+/* What penzai puts there: far below any score, yet finite in float32 and bfloat16. */
+static const double masked = -2.3819763e38;
 
 /* An absent pair of sequence inputs arrives as two zeros. */
 static double f(const double *x, const double *num)
@@ -17,7 +20,7 @@ static double f(const double *x, const double *num)
     double ahead = x[POSITIONS] - x[KV_POSITIONS];
     bool visible = x[KV_POSITIONS] >= 0 && ahead >= 0 &&
                    (num[WINDOW] == 0 || ahead < num[WINDOW]) && x[TOKEN_SEQUENCE] == x[KV_SEQUENCE];
-    return visible ? x[SCORES] : num[MASKED];
+    return visible ? x[SCORES] : masked;
 }
 
 static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
@@ -45,22 +48,22 @@ static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_oper
 static const pn_op_case cases[] = {
     {.name = "causal",
      .in = {"seq=5 heads=2 kv_seq=7", "i32:seq=5", "i32:kv_seq=7"},
-     .num = {0, -2.3819763e38},
+     .num = {0},
      .names = "seq kv_seq",
      .fill = {NULL, "positions:1", "positions"}},
     {.name = "window",
      .in = {"heads=2 seq=9 kv_seq=16", "i32:seq=9", "i32:kv_seq=16"},
-     .num = {3, -2.3819763e38},
+     .num = {3},
      .names = "seq kv_seq",
      .fill = {NULL, "positions:7", "positions"}},
     {.name = "padding in a batch",
      .in = {"batch=2 seq=4 kv_seq=4", "i32:batch=2 seq=4", "i32:batch=2 kv_seq=4"},
-     .num = {0, -2.3819763e38},
+     .num = {0},
      .names = "seq kv_seq",
      .fill = {NULL, "padded:2", "padded:2"}},
     {.name = "two sequences",
      .in = {"seq=6 kv_seq=6", "i32:seq=6", "i32:kv_seq=6", "i32:seq=6", "i32:kv_seq=6"},
-     .num = {0, -1e30},
+     .num = {0},
      .names = "seq kv_seq",
      .fill = {NULL, "positions", "positions", "ids:2", "ids:2"}},
     {0},
@@ -70,9 +73,9 @@ const pn_op_def pn_op_mask = {
     .name = "mask",
     .doc = "scores of visible keys, a very low number elsewhere",
     .in = {"scores", "positions", "kv_positions", "token_sequence?", "kv_sequence?"},
-    .num = {"window", "masked"},
+    .num = {"window"},
     .flags = PN_OP_POINTWISE | PN_OP_SCALAR | PN_OP_ROWWISE,
-    .expr = "(c >= 0 && c <= b && (n0 == 0 || b - c < n0) && d == e) ? a : n1",
+    .expr = "(c >= 0 && c <= b && (n0 == 0 || b - c < n0) && d == e) ? a : -2.3819763e38f",
     .infer = infer,
     .ref = ref,
     .cases = cases,

@@ -100,7 +100,7 @@ struct pn_op_def {
     const char *num[PN_MAX_NUM];
     unsigned flags;
     /* OpenCL C over F: a, b, c, d, e (inputs; int for integer inputs, 0 for absent ones), n0, n1
-     * (numbers); PN_OP_PAIR adds a2, b2 and `first`. */
+     * (numbers); PN_OP_PAIR adds a2, b2, `first` and `inside`. */
     const char *expr;
     pencl_status (*infer)(pencl_ctx *ctx, pn_op_call *c);
     void (*ref)(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out);

@@ -4,14 +4,8 @@
 #include "op/op.h"
 
 enum { X, ANGLES };
-enum { SUBSET }; /* entries rotated, from the first on; 0: all */
+enum { SIZE }; /* entries rotated, from the first on; the others stay as they are */
 enum { AXIS };
-
-static int64_t rotated(const pn_op_call *c)
-{
-    int64_t size = pn_spec_size(&c->in[X], c->names[AXIS]);
-    return c->num[SUBSET] > 0 ? (int64_t)c->num[SUBSET] : size;
-}
 
 static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
 {
@@ -19,8 +13,8 @@ static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
     PENCL_TRY(pn_need_float(ctx, c, X));
     PENCL_TRY(pn_need_float(ctx, c, ANGLES));
     PENCL_TRY(pn_need_axis(ctx, c, X, axis));
-    int64_t n = rotated(c);
-    if (n % 2 != 0 || n > pn_spec_size(&c->in[X], axis)) {
+    int64_t n = (int64_t)c->num[SIZE];
+    if (n <= 0 || n % 2 != 0 || n > pn_spec_size(&c->in[X], axis)) {
         return pn_spec_fail(ctx, PENCL_E_SHAPE, &c->in[X],
                             "rope: cannot rotate halves of %lld entries along \"%s\"", (long long)n,
                             axis);
@@ -37,7 +31,7 @@ static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_oper
 {
     const pn_spec *spec = &out->view.spec;
     int axis = pn_spec_find(spec, c->names[AXIS]);
-    int64_t n = rotated(c);
+    int64_t n = (int64_t)c->num[SIZE];
     int64_t half = n / 2;
     int64_t index[PENCL_MAX_AXES] = {0};
     for (bool more = pn_spec_count(spec) > 0; more; more = pn_next_index(spec, index)) {
@@ -59,12 +53,17 @@ static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_oper
 }
 
 static const pn_op_case cases[] = {
-    {.name = "one head", .in = {"seq=3 projection=8", "seq=3 projection=8"}, .names = "projection"},
+    {.name = "one head",
+     .in = {"seq=3 projection=8", "seq=3 projection=8"},
+     .num = {8},
+     .names = "projection"},
     {.name = "heads",
      .in = {"seq=3 head_groups=2 query_heads=2 projection=64", "seq=3 projection=64"},
+     .num = {64},
      .names = "projection"},
     {.name = "batch",
      .in = {"batch=2 seq=3 heads=2 projection=4", "batch=2 seq=3 projection=4"},
+     .num = {4},
      .names = "projection"},
     {.name = "subset",
      .in = {"seq=3 heads=2 projection=80", "seq=3 projection=20"},
@@ -77,9 +76,9 @@ const pn_op_def pn_op_rope = {
     .name = "rope",
     .doc = "rotary position embedding of halves of an axis",
     .in = {"x", "angles"},
-    .num = {"subset"},
+    .num = {"size"},
     .flags = PN_OP_POINTWISE | PN_OP_PAIR | PN_OP_ROWWISE,
-    .expr = "first ? a * b - a2 * b2 : a * b + a2 * b2",
+    .expr = "!inside ? a : first ? a * b - a2 * b2 : a * b + a2 * b2",
     .infer = infer,
     .ref = ref,
     .cases = cases,
