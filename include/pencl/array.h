@@ -82,7 +82,6 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_array_save(const pencl_array *array
 /* "<NamedArray float32(| seq:2, embedding:3)>" and, if small, the values. The text is yours: free
  * it with pencl_text_free. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_array_print(char **out, const pencl_array *array);
-PENCL_API void pencl_text_free(char *text);
 
 #ifdef __cplusplus
 }

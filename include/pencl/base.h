@@ -79,6 +79,9 @@ PENCL_API const char *pencl_dtype_name(pencl_dtype dtype);
 /* The library's version, PENCL_VERSION of the build. Static text. */
 PENCL_API const char *pencl_version(void);
 
+/* Frees a text that came through a `char **out`; NULL is fine. */
+PENCL_API void pencl_text_free(char *text);
+
 #ifdef __cplusplus
 }
 #endif
