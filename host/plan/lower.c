@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From graph to tasks: one task an op, views resolved to storage. */
+#include "plan/ir.h"
+
+#include <string.h>
+
+typedef struct lowering {
+    pn_ir *ir;
+    pencl_graph *graph;
+    pn_operand *base; /* of each node: its storage with the node's own view */
+} lowering;
+
+/* The operand of a value: its node's storage seen through the value's view. */
+static pn_operand operand_of(const lowering *l, const pencl_value *v)
+{
+    pn_operand o = l->base[v->node->id];
+    o.view = v->view;
+    return o;
+}
+
+static pencl_status lower_input(lowering *l, const pn_node *node)
+{
+    int temp = pn_ir_new_temp(l->ir, &node->call.out);
+    if (temp < 0) {
+        return PN_NOMEM(l->ir->ctx);
+    }
+    pn_temp *t = &l->ir->temps[temp];
+    t->name = node->name;
+    t->array = node->array;
+    t->place = node->array != NULL ? PN_IN_ARRAY : PN_IN_STEP;
+    l->base[node->id] = (pn_operand){.temp = temp, .slot = -1};
+    return PENCL_OK;
+}
+
+/* An elementwise op becomes a program of one step over its inputs. */
+static pencl_status make_program(lowering *l, pn_task *t)
+{
+    pn_pw *pw = pn_ir_new_program(l->ir);
+    if (pw == NULL) {
+        return PN_NOMEM(l->ir->ctx);
+    }
+    pn_pw_step *step = &pw->step[pw->n_steps++];
+    step->call = t->call;
+    step->n_args = t->n_in;
+    int first = t->call->def->flags & PN_OP_CACHE ? 1 : 0; /* the cache itself is not read */
+    step->arg[0] = PN_PW_VALUE(0);
+    for (int i = first; i < t->n_in; i++) {
+        pw->in[pw->n_in] = t->in[i];
+        step->arg[i] = pw->n_in++;
+    }
+    t->program[0] = pw;
+    return PENCL_OK;
+}
+
+static pencl_status lower_op(lowering *l, pn_node *node)
+{
+    pn_ir *ir = l->ir;
+    pn_task *t = pn_ir_new_task(ir);
+    if (t == NULL) {
+        return PN_NOMEM(ir->ctx);
+    }
+    t->call = &node->call;
+    t->n_in = node->call.n_in;
+    t->n_parts = 1;
+    for (int i = 0; i < t->n_in; i++) {
+        t->in[i] = operand_of(l, node->in[i]);
+    }
+    if (node->call.def->flags & PN_OP_IN_PLACE) {
+        t->out[0] = t->in[0];
+    } else {
+        int temp = pn_ir_new_temp(ir, &node->call.out);
+        if (temp < 0) {
+            return PN_NOMEM(ir->ctx);
+        }
+        ir->temps[temp].name = node->capture_name;
+        ir->temps[temp].keep = node->capture_name != NULL;
+        t->out[0] =
+            (pn_operand){.view = pn_view_contiguous(&node->call.out), .temp = temp, .slot = -1};
+    }
+    l->base[node->id] = t->out[0];
+    if (pn_task_is_pointwise(t)) {
+        PENCL_TRY(make_program(l, t));
+    }
+    return pn_ir_insert(ir, ir->n_tasks, t);
+}
+
+static pencl_status lower_nodes(lowering *l)
+{
+    for (int i = 0; i < l->graph->n_nodes; i++) {
+        pn_node *node = l->graph->nodes[i];
+        switch (node->kind) {
+        case PN_NODE_INPUT:
+            PENCL_TRY(lower_input(l, node));
+            break;
+        case PN_NODE_VARIABLE:
+            l->base[i] = (pn_operand){.temp = -1, .slot = node->slot, .store = node->store};
+            break;
+        default:
+            PENCL_TRY(lower_op(l, node));
+            break;
+        }
+    }
+    return PENCL_OK;
+}
+
+static pencl_status lower_outs(lowering *l, pencl_value *const outs[], int n)
+{
+    pn_ir *ir = l->ir;
+    ir->outs = pn_calloc((size_t)n + 1, sizeof *ir->outs);
+    if (ir->outs == NULL) {
+        return PN_NOMEM(ir->ctx);
+    }
+    for (int i = 0; i < n; i++) {
+        ir->outs[ir->n_outs++] = operand_of(l, outs[i]);
+        if (ir->outs[i].temp >= 0) {
+            ir->temps[ir->outs[i].temp].keep = true;
+        }
+    }
+    return PENCL_OK;
+}
+
+pencl_status pn_lower(pn_ir **out, pencl_graph *graph, pencl_value *const outs[], int n)
+{
+    pencl_ctx *ctx = graph->ctx;
+    lowering l = {.graph = graph};
+    l.ir = pn_calloc(1, sizeof *l.ir);
+    l.base = pn_calloc((size_t)graph->n_nodes + 1, sizeof *l.base);
+    pencl_status st = PENCL_OK;
+    if (l.ir == NULL || l.base == NULL || (l.ir->arena = pn_arena_new()) == NULL) {
+        st = PN_NOMEM(ctx);
+    } else {
+        l.ir->ctx = ctx;
+        l.ir->device = graph->device;
+        st = lower_nodes(&l);
+    }
+    if (st == PENCL_OK) {
+        st = lower_outs(&l, outs, n);
+    }
+    pn_free(l.base);
+    if (st != PENCL_OK) {
+        pn_ir_free(l.ir);
+        return st;
+    }
+    *out = l.ir;
+    return PENCL_OK;
+}
