@@ -145,6 +145,17 @@ bool pn_file_append(const char *path, const void *bytes, size_t size, bool sync)
     return close(fd) == 0 && done;
 }
 
+bool pn_file_stamp(const char *path, uint64_t *size, int64_t *time)
+{
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        return false;
+    }
+    *size = (uint64_t)info.st_size;
+    *time = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+    return true;
+}
+
 void pn_file_remove(const char *path)
 {
     unlink(path);

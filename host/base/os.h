@@ -31,6 +31,8 @@ pencl_status pn_file_write_spans(pencl_ctx *ctx, const char *path, const pn_span
 /* Adds to the end of a file, which is made if missing; `sync` waits until the disk has it. */
 bool pn_file_append(const char *path, const void *bytes, size_t size, bool sync);
 bool pn_file_exists(const char *path);
+/* Size in bytes and time of the last change in ns: differ when the file was replaced. */
+bool pn_file_stamp(const char *path, uint64_t *size, int64_t *time);
 void pn_file_remove(const char *path);
 bool pn_file_rename(const char *from, const char *to); /* replaces `to` */
 bool pn_make_folders(const char *path);                /* as mkdir -p, mode 0700 */

@@ -2,24 +2,13 @@
 /* Opens and closes devices: context, queue, store. */
 #include "base/os.h"
 #include "device/caps.h"
+#include "device/drivers.h"
 #include "device/loader.h"
 #include "device/platform.h"
 #include "device/program.h"
 #include "device/quirks.h"
 
 #include <stdio.h>
-
-/* Where binaries and verdicts are kept; without a home they live in memory. */
-pn_store_db *pn_cache_open(pencl_ctx *ctx)
-{
-    char folder[512];
-    char path[600];
-    if (!pn_cache_folder(folder, sizeof folder)) {
-        return pn_store_db_open(ctx, NULL);
-    }
-    snprintf(path, sizeof path, "%s/cache.db", folder);
-    return pn_store_db_open(ctx, path);
-}
 
 static void name_table(pencl_device *d, cl_platform_id platform)
 {
@@ -89,11 +78,13 @@ pencl_status pencl_device_open(pencl_device **out, pencl_ctx *ctx, const char *w
     }
     pencl_status status = pn_listing_new(&listing, ctx, store);
     if (status == PENCL_OK) {
-        status =
-            pn_select(&choice, ctx, listing.list->devices, listing.list->n_devices, words, origin);
+        const pencl_device_list *list = listing.list;
+        status = pn_select(&choice, ctx, list->devices, list->n_devices, words, origin);
         if (status == PENCL_OK) {
             status = open_row(out, ctx, &listing, &choice);
             pn_choice_free(&choice);
+        } else if (list->n_devices == 1) {
+            pn_error_prefix(ctx, list->platforms[0].error); /* only `ref`: why no OpenCL? */
         }
         pn_listing_free(&listing);
     }

@@ -41,9 +41,6 @@ struct pn_buffer {
     void *unaligned; /* `ref`: what was allocated */
 };
 
-/* cache.db in the cache folder. NULL when memory is out. */
-pn_store_db *pn_cache_open(pencl_ctx *ctx);
-
 void pn_device_hold(pencl_device *device);
 void pn_device_release(pencl_device *device);
 

@@ -5,9 +5,11 @@
 
 #include "base/os.h"
 #include "device/caps.h"
+#include "device/drivers.h"
 #include "device/icd.h"
 #include "device/loader.h"
 #include "device/quirks.h"
+#include "device/risk.h"
 #include "device/select.h"
 
 #include <stdio.h>
@@ -182,6 +184,32 @@ static bool list_opencl(pn_listing *l, const pn_limits *limits)
     return list_silent_icds(l, platforms, n);
 }
 
+/* As list_opencl. The first listing of a set of drivers is journalled; once it is survived, the
+ * store has the verdict and later ones are not. */
+static bool list_guarded(pn_listing *l, const pn_limits *limits, pn_store_db *store)
+{
+    pencl_ctx quiet = {0};
+    pn_journal *journal = NULL;
+    pn_drivers drivers;
+    pn_drivers_read(&drivers);
+    if (pn_drivers_known(&drivers, store)) {
+        return list_opencl(l, limits);
+    }
+    if (pn_risk_begin(&journal, &quiet, drivers.risk) != PENCL_OK) {
+        pn_journal_close(journal);
+        pencl_platform_info *row = add_platform(l, "OpenCL");
+        if (row != NULL) {
+            pn_copy(row->error, sizeof row->error, pencl_error_text(&quiet));
+        }
+        return row != NULL;
+    }
+    bool ok = list_opencl(l, limits);
+    pn_risk_end(journal, drivers.risk);
+    pn_journal_close(journal);
+    pn_drivers_prove(&drivers, store);
+    return ok;
+}
+
 static bool list_ref(pn_listing *l, const pn_limits *limits)
 {
     if (!add_device(l)) {
@@ -228,10 +256,9 @@ pencl_status pn_listing_new(pn_listing *out, pencl_ctx *ctx, pn_store_db *store)
 {
     pn_limits limits;
     *out = (pn_listing){0};
-    (void)store;
     PENCL_TRY(pn_limits_read(&limits, ctx));
     out->list = pn_calloc(1, sizeof *out->list);
-    if (out->list == NULL || !list_opencl(out, &limits) || !list_ref(out, &limits)) {
+    if (out->list == NULL || !list_guarded(out, &limits, store) || !list_ref(out, &limits)) {
         pn_listing_free(out);
         return PN_NOMEM(ctx);
     }
@@ -251,11 +278,18 @@ pencl_status pencl_device_list_new(pencl_device_list **out, pencl_ctx *ctx)
     pn_listing listing;
     *out = NULL;
     pn_error_clear(ctx);
-    PENCL_TRY(pn_listing_new(&listing, ctx, NULL));
-    *out = listing.list;
-    listing.list = NULL;
-    pn_listing_free(&listing);
-    return PENCL_OK;
+    pn_store_db *store = pn_cache_open(ctx);
+    if (store == NULL) {
+        return PN_NOMEM(ctx);
+    }
+    pencl_status status = pn_listing_new(&listing, ctx, store);
+    if (status == PENCL_OK) {
+        *out = listing.list;
+        listing.list = NULL;
+        pn_listing_free(&listing);
+    }
+    pn_store_db_close(store);
+    return status;
 }
 
 void pencl_device_list_free(pencl_device_list *list)

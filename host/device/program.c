@@ -88,6 +88,7 @@ build_source(pn_program *p, const char *source, const char *options, const char 
         status = code == CL_SUCCESS ? PENCL_OK : fail_build(d, p->program, code);
     }
     pn_risk_end(d->journal, risk);
+    pn_log(d->ctx, PENCL_LOG_DEBUG, "device", "%s: built from source", label);
     return status;
 }
 

@@ -2,6 +2,7 @@
 /* Decides which device is meant by words such as "1", "pocl:0", "amd gpu" or none at all. */
 #include "device/select.h"
 
+#include "base/os.h"
 #include "device/quirks.h"
 
 #include <ctype.h>
@@ -282,6 +283,21 @@ pencl_status pn_select(pn_choice *out,
         pn_choice_free(out);
     }
     return status;
+}
+
+pencl_status pencl_device_match(
+    size_t *rows, size_t *n, pencl_ctx *ctx, const pencl_device_list *list, const char *words)
+{
+    pn_choice choice;
+    const char *origin = words != NULL ? "device" : "PENCL_DEVICE";
+    *n = 0;
+    pn_error_clear(ctx);
+    words = words != NULL ? words : pn_get_env("PENCL_DEVICE");
+    PENCL_TRY(pn_select(&choice, ctx, list->devices, list->n_devices, words, origin));
+    *n = choice.n;
+    memcpy(rows, choice.rows, choice.n * sizeof *rows);
+    pn_choice_free(&choice);
+    return PENCL_OK;
 }
 
 void pn_choice_free(pn_choice *choice)

@@ -90,8 +90,19 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_device_list_new(pencl_device_list *
                                                              pencl_ctx *ctx);
 PENCL_API void pencl_device_list_free(pencl_device_list *list);
 
+/* The rows of a list that `words` mean, best first: as pencl_device_open takes them, NULL for
+ * PENCL_DEVICE or the default. "all" and types leave out what is taken only when named. `rows` has
+ * room for list->n_devices; *n is at least 1. PENCL_E_DEVICE as for pencl_device_open. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_device_match(
+    size_t *rows, size_t *n, pencl_ctx *ctx, const pencl_device_list *list, const char *words);
+
+/* 1 when an earlier process listed the drivers that are installed and survived, and no process died
+ * in a driver since; else the first listing is better made by a child process. Opens no driver. A
+ * call that killed a process is refused from then on, unless PENCL_RETRY=1 asks for another try. */
+PENCL_API int pencl_drivers_proven(pencl_ctx *ctx);
+
 /* Opens the device that `words` names: a number, an id, words matched against vendor, platform,
- * name and type, "ref", or NULL for PENCL_DEVICE or the default. PENCL_E_DEVICE with the list of
+ * name and type, "ref", or NULL for PENCL_DEVICE or the default; of several, the best. PENCL_E_DEVICE with the list of
  * choices in the error text when nothing fits. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_device_open(pencl_device **out,
                                                          pencl_ctx *ctx,
