@@ -17,7 +17,8 @@ struct pencl_array {
 /* An array over an existing buffer (counted up). */
 pencl_status pn_array_wrap(pencl_array **out, pn_buffer *buffer, size_t base, const pn_view *view);
 
-/* Host view: a pointer and strides, dense dtypes only; read one element as float. */
+/* Host view: a pointer and strides; any dtype, read one element as float. For references and tests:
+ * an element of a quantised type costs its whole block. */
 typedef struct pn_host_view {
     const void *data; /* element 0 of the storage */
     pn_view view;

@@ -38,15 +38,20 @@ pencl_status pn_store_new(pn_store **out,
 pn_store *pn_store_ref(pn_store *store);
 void pn_store_free(pn_store *store);
 size_t pn_store_bytes(const pn_store *store);
+/* What part i holds, as a matrix of its own: layout->bytes and ->scales apply to it. */
+pn_matrix pn_store_part(const pn_store *store, int i);
 
-/* Reads plain rows: `row` gives the bytes of row i of the plain matrix (pn_store_fill asks for runs
- * of row_step rows, from several threads). Packs straight into mapped device memory. */
+/* Where pn_store_fill gets plain rows. `rows` gives the bytes of rows first .. first + n - 1 of the
+ * plain matrix, from a file's map or put together in `scratch`; NULL says that they cannot be read
+ * (E_IO). It is asked for runs of at most row_step rows, each row once, in no order, from several
+ * threads; `done` follows each run. */
 typedef struct pn_row_source {
     const void *(*rows)(void *user, int64_t first, int64_t n, void *scratch);
     void (*done)(void *user, int64_t first, int64_t n); /* may be NULL: bytes not needed again */
     void *user;
-    size_t scratch_bytes; /* room for row_step plain rows is given when > 0 */
+    size_t scratch_bytes; /* > 0: scratch has this size, and room for row_step plain rows */
 } pn_row_source;
+/* Packs straight into mapped device memory. */
 pencl_status pn_store_fill(pn_store *store, pencl_ctx *ctx, const pn_row_source *source);
 /* From and to plain memory of the whole matrix. */
 pencl_status pn_store_upload(pn_store *store, pencl_ctx *ctx, const void *plain);

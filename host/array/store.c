@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stores: variables on a device, in parts, packed by all cores straight into mapped memory. */
+#include "array/store.h"
+
+#include "base/os.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+
+enum { CHUNK_BYTES = 1 << 18 }; /* what a thread takes at a time: large against its cost */
+
+/* ---- making ---- */
+
+static pn_matrix matrix_of(const pn_spec *spec, int n_row_axes)
+{
+    pn_matrix m = {.dtype = spec->dtype, .rows = 1, .cols = 1};
+    for (int i = 0; i < spec->n_axes; i++) {
+        *(i < n_row_axes ? &m.rows : &m.cols) *= spec->axes[i].size;
+    }
+    return m;
+}
+
+pn_matrix pn_store_part(const pn_store *store, int i)
+{
+    pn_matrix m = store->matrix;
+    m.rows = store->parts[i].rows;
+    return m;
+}
+
+/* The rows of each part but the last: as many steps as one allocation holds. */
+static pencl_status rows_a_part(int64_t *out, const pn_store *s)
+{
+    pn_matrix step = s->matrix;
+    step.rows = s->layout->row_step;
+    size_t step_bytes = s->layout->bytes(&step);
+    uint64_t most = pn_device_caps(s->device)->max_alloc;
+    if (step_bytes > most) {
+        return pn_spec_fail(pn_device_ctx(s->device), PENCL_E_LIMIT, &s->spec,
+                            "%lld rows in layout %s take %zu bytes, the device allocates at most "
+                            "%llu at a time",
+                            (long long)step.rows, s->layout->name, step_bytes,
+                            (unsigned long long)most);
+    }
+    uint64_t steps = step_bytes > 0 ? most / step_bytes : 1;
+    uint64_t all = (uint64_t)s->matrix.rows / (uint64_t)step.rows + 1;
+    *out = (int64_t)(steps < all ? steps : all) * step.rows;
+    return PENCL_OK;
+}
+
+static pencl_status make_parts(pn_store *s)
+{
+    pencl_ctx *ctx = pn_device_ctx(s->device);
+    int64_t rows = s->matrix.rows;
+    int64_t step = 0;
+    PENCL_TRY(rows_a_part(&step, s));
+    int64_t n = rows > 0 ? (rows - 1) / step + 1 : 1;
+    if (n > INT_MAX) {
+        return pn_spec_fail(ctx, PENCL_E_LIMIT, &s->spec, "too many parts");
+    }
+    s->parts = pn_calloc((size_t)n, sizeof *s->parts);
+    if (s->parts == NULL) {
+        return PN_NOMEM(ctx);
+    }
+    for (s->n_parts = 0; s->n_parts < n; s->n_parts++) {
+        pn_part *part = &s->parts[s->n_parts];
+        part->first = s->n_parts * step;
+        part->rows = rows - part->first < step ? rows - part->first : step;
+        pn_matrix m = pn_store_part(s, s->n_parts);
+        part->bytes = s->layout->bytes(&m);
+        PENCL_TRY(pn_buffer_new(&part->buffer, s->device, part->bytes));
+    }
+    return PENCL_OK;
+}
+
+static pencl_status check(const pn_store *s)
+{
+    pencl_ctx *ctx = pn_device_ctx(s->device);
+    PENCL_TRY(pn_spec_check(ctx, &s->spec, "variable"));
+    if (s->n_row_axes < 0 || s->n_row_axes > s->spec.n_axes) {
+        return pn_spec_fail(ctx, PENCL_E_ARG, &s->spec, "%d row axes", s->n_row_axes);
+    }
+    pn_matrix m = matrix_of(&s->spec, s->n_row_axes);
+    if (!s->layout->fits(&m)) {
+        return pn_spec_fail(ctx, PENCL_E_UNSUPPORTED, &s->spec,
+                            "layout %s cannot hold it with %d row axes", s->layout->name,
+                            s->n_row_axes);
+    }
+    return PENCL_OK;
+}
+
+pencl_status pn_store_new(pn_store **out,
+                          pencl_device *device,
+                          const pn_spec *spec,
+                          int n_row_axes,
+                          const pn_layout *layout)
+{
+    *out = NULL;
+    pn_store *s = pn_calloc(1, sizeof *s);
+    if (s == NULL) {
+        return PN_NOMEM(pn_device_ctx(device));
+    }
+    s->refs = 1;
+    s->device = device;
+    s->spec = *spec;
+    s->n_row_axes = n_row_axes;
+    s->layout = layout;
+    pencl_status st = check(s);
+    if (st == PENCL_OK) {
+        s->matrix = matrix_of(spec, n_row_axes);
+        st = make_parts(s);
+    }
+    if (st != PENCL_OK) {
+        pn_store_free(s);
+        return st;
+    }
+    *out = s;
+    return PENCL_OK;
+}
+
+pn_store *pn_store_ref(pn_store *store)
+{
+    if (store != NULL) {
+        store->refs++;
+    }
+    return store;
+}
+
+void pn_store_free(pn_store *store)
+{
+    if (store == NULL || --store->refs > 0) {
+        return;
+    }
+    for (int i = 0; i < store->n_parts; i++) {
+        pn_buffer_free(store->parts[i].buffer);
+    }
+    pn_free(store->parts);
+    pn_free(store);
+}
+
+size_t pn_store_bytes(const pn_store *store)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < store->n_parts; i++) {
+        bytes += store->parts[i].bytes;
+    }
+    return bytes;
+}
+
+/* ---- transfer: one part at a time, its rows by all cores ---- */
+
+/* The work on one part; thread i takes rows i * chunk .. of it. */
+typedef struct transfer {
+    const pn_layout *layout;
+    pn_matrix matrix; /* of the part */
+    int64_t first;    /* the part's first row in the store */
+    int64_t chunk;    /* rows; a multiple of row_step */
+    void *packed;     /* the part, mapped */
+    atomic_int status;
+
+    const pn_row_source *source; /* fill */
+    char *plain;                 /* download: the part's first row */
+} transfer;
+
+static transfer transfer_of(const pn_store *s, int i)
+{
+    int64_t step = s->layout->row_step;
+    size_t row = pn_matrix_row_bytes(&s->matrix);
+    int64_t steps = (int64_t)(CHUNK_BYTES / ((size_t)step * (row > 0 ? row : 1)));
+    return (transfer){
+        .layout = s->layout,
+        .matrix = pn_store_part(s, i),
+        .first = s->parts[i].first,
+        .chunk = (steps > 0 ? steps : 1) * step,
+    };
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void fill_chunk(void *arg, size_t i)
+{
+    transfer *t = arg;
+    const pn_row_source *source = t->source;
+    int64_t step = t->layout->row_step;
+    int64_t at = (int64_t)i * t->chunk;
+    int64_t end = least(at + t->chunk, t->matrix.rows);
+    void *scratch = NULL;
+    if (source->scratch_bytes > 0) {
+        size_t needed = (size_t)step * pn_matrix_row_bytes(&t->matrix);
+        scratch = pn_alloc(needed > source->scratch_bytes ? needed : source->scratch_bytes);
+        if (scratch == NULL) {
+            atomic_store(&t->status, PENCL_E_NOMEM);
+            return;
+        }
+    }
+    for (; at < end; at += step) {
+        int64_t n = least(step, end - at);
+        const void *plain = source->rows(source->user, t->first + at, n, scratch);
+        if (plain == NULL) {
+            atomic_store(&t->status, PENCL_E_IO);
+            break;
+        }
+        t->layout->pack(&t->matrix, plain, at, n, t->packed);
+        if (source->done != NULL) {
+            source->done(source->user, t->first + at, n);
+        }
+    }
+    pn_free(scratch);
+}
+
+static void unpack_chunk(void *arg, size_t i)
+{
+    transfer *t = arg;
+    int64_t at = (int64_t)i * t->chunk;
+    int64_t n = least(t->chunk, t->matrix.rows - at);
+    char *to = t->plain + (size_t)at * pn_matrix_row_bytes(&t->matrix);
+    t->layout->unpack(&t->matrix, t->packed, at, n, to);
+}
+
+/* Maps part i, lets all cores work on its chunks, unmaps it. */
+static pencl_status
+work_on_part(pn_store *s, int i, transfer *t, pn_map_mode mode, void (*work)(void *, size_t))
+{
+    pn_buffer *buffer = s->parts[i].buffer;
+    PENCL_TRY(pn_buffer_map(&t->packed, buffer, mode));
+    pn_parallel((size_t)((t->matrix.rows + t->chunk - 1) / t->chunk), work, t);
+    return pn_buffer_unmap(buffer, t->packed);
+}
+
+pencl_status pn_store_fill(pn_store *store, pencl_ctx *ctx, const pn_row_source *source)
+{
+    for (int i = 0; i < store->n_parts; i++) {
+        transfer t = transfer_of(store, i);
+        t.source = source;
+        PENCL_TRY(work_on_part(store, i, &t, PN_MAP_WRITE, fill_chunk));
+        if (atomic_load(&t.status) == PENCL_E_NOMEM) {
+            return PN_NOMEM(ctx);
+        }
+        if (atomic_load(&t.status) != PENCL_OK) {
+            return pn_spec_fail(ctx, PENCL_E_IO, &store->spec, "its rows cannot be read");
+        }
+    }
+    return PENCL_OK;
+}
+
+/* A whole plain matrix in memory as a source. */
+typedef struct plain_rows {
+    const char *data;
+    size_t row;
+} plain_rows;
+
+static const void *rows_of_plain(void *user, int64_t first, int64_t n, void *scratch)
+{
+    (void)n;
+    (void)scratch;
+    const plain_rows *p = user;
+    return p->data + (size_t)first * p->row;
+}
+
+pencl_status pn_store_upload(pn_store *store, pencl_ctx *ctx, const void *plain)
+{
+    plain_rows all = {plain, pn_matrix_row_bytes(&store->matrix)};
+    const pn_row_source source = {.rows = rows_of_plain, .user = &all};
+    return pn_store_fill(store, ctx, &source);
+}
+
+pencl_status pn_store_download(pn_store *store, pencl_ctx *ctx, void *plain)
+{
+    (void)ctx; /* what can fail is the device's, and recorded on its context */
+    for (int i = 0; i < store->n_parts; i++) {
+        transfer t = transfer_of(store, i);
+        t.plain = (char *)plain + (size_t)t.first * pn_matrix_row_bytes(&store->matrix);
+        PENCL_TRY(work_on_part(store, i, &t, PN_MAP_READ, unpack_chunk));
+    }
+    return PENCL_OK;
+}
+
+pencl_status pn_store_zero(pn_store *store, pencl_ctx *ctx)
+{
+    (void)ctx;
+    for (int i = 0; i < store->n_parts; i++) {
+        PENCL_TRY(pn_buffer_fill(store->parts[i].buffer, 0, store->parts[i].bytes, 0));
+    }
+    return PENCL_OK;
+}
