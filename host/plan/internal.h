@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan's inside, shared by the files that compile and run it. */
+#ifndef PENCL_PLAN_INTERNAL_H
+#define PENCL_PLAN_INTERNAL_H
+
+#include "op/emit.h"
+#include "plan/ir.h"
+#include "plan/plan.h"
+
+struct pn_pool {
+    pencl_device *device;
+    pn_buffer *buffer; /* NULL until a plan needs it */
+};
+
+struct pn_plan {
+    pencl_ctx *ctx;
+    pencl_device *device;
+    pn_ir *ir; /* tasks in order, with their chosen candidates */
+    pn_emit emit;
+    pn_pool *pool;
+    bool own_pool;
+    pn_buffer *arena; /* the pool's buffer when the launches were recorded; counted */
+    size_t arena_bytes;
+    pn_buffer *step; /* step inputs and what the host computes from them */
+    unsigned char *staging;
+    size_t step_bytes;
+    pn_buffer *scratch; /* of the candidate that wants most */
+    size_t scratch_bytes;
+    pn_store **stores; /* by slot */
+    int n_stores;
+    bool is_ref;
+    bool idle_told; /* the device was told once that the first run is over */
+};
+
+/* choose.c: a candidate for every task that a kernel runs. */
+pencl_status pn_plan_choose(pn_plan *plan, const pn_plan_options *options);
+/* place.c: offsets of temporaries by lifetime; sizes of arena, step and scratch buffers. */
+pencl_status pn_plan_place(pn_plan *plan);
+/* place.c: buffers, and the operands of all tasks resolved to them. */
+pencl_status pn_plan_resolve(pn_plan *plan);
+/* reference.c: runs one task by its op's reference, on a device whose memory is the host's. */
+pencl_status pn_reference_run(pn_plan *plan, const pn_task *task);
+/* reference.c: host ops, from staging to staging. */
+pencl_status pn_reference_host(pn_plan *plan, const pn_task *task);
+
+#endif

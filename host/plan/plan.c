@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compiling a graph into a plan, and running it. */
+#include "base/os.h"
+#include "plan/internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- pools ---- */
+
+pencl_status pn_pool_new(pn_pool **out, pencl_device *device)
+{
+    pn_pool *pool = pn_calloc(1, sizeof *pool);
+    if (pool == NULL) {
+        return PN_NOMEM(pn_device_ctx(device));
+    }
+    pool->device = device;
+    *out = pool;
+    return PENCL_OK;
+}
+
+void pn_pool_free(pn_pool *pool)
+{
+    if (pool != NULL) {
+        pn_buffer_free(pool->buffer);
+        pn_free(pool);
+    }
+}
+
+/* ---- compiling ---- */
+
+/* Captured values come after the outputs, so that they can be read the same way. */
+static pencl_status add_captures(pn_ir *ir)
+{
+    int n = ir->n_outs;
+    for (int i = 0; i < ir->n_temps; i++) {
+        n += ir->temps[i].keep && ir->temps[i].name != NULL;
+    }
+    pn_operand *outs = pn_realloc(ir->outs, (size_t)n + 1, sizeof *outs);
+    if (outs == NULL) {
+        return PN_NOMEM(ir->ctx);
+    }
+    ir->outs = outs;
+    for (int i = 0; i < ir->n_temps; i++) {
+        const pn_temp *t = &ir->temps[i];
+        if (t->keep && t->name != NULL && t->place == PN_IN_ARENA) {
+            ir->outs[ir->n_outs++] =
+                (pn_operand){.view = pn_view_contiguous(&t->spec), .temp = i, .slot = -1};
+        }
+    }
+    return PENCL_OK;
+}
+
+static pencl_status keep_stores(pn_plan *plan, const pencl_graph *graph)
+{
+    plan->stores = pn_calloc((size_t)graph->n_variables + 1, sizeof *plan->stores);
+    if (plan->stores == NULL) {
+        return PN_NOMEM(plan->ctx);
+    }
+    plan->n_stores = graph->n_variables;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const pn_node *node = graph->nodes[i];
+        if (node->kind == PN_NODE_VARIABLE) {
+            plan->stores[node->slot] = pn_store_ref(node->store);
+        }
+    }
+    return PENCL_OK;
+}
+
+static pencl_status record(pn_plan *plan)
+{
+    plan->emit.ctx = plan->ctx;
+    plan->emit.device = plan->device;
+    for (int i = 0; i < plan->ir->n_tasks; i++) {
+        const pn_task *t = plan->ir->tasks[i];
+        if (t->chosen == NULL) {
+            continue; /* the host's, or a reference's */
+        }
+        plan->emit.task = i;
+        PENCL_TRY(t->chosen->emit(&plan->emit, t));
+    }
+    return plan->emit.failed ? PN_NOMEM(plan->ctx) : PENCL_OK;
+}
+
+static pencl_status compile(pn_plan *plan,
+                            pencl_graph *graph,
+                            pencl_value *const outs[],
+                            int n_outs,
+                            const pn_plan_options *options)
+{
+    const char *passes = options->passes != NULL ? options->passes : pn_get_env("PENCL_PASSES");
+    PENCL_TRY(pn_lower(&plan->ir, graph, outs, n_outs));
+    PENCL_TRY(keep_stores(plan, graph));
+    PENCL_TRY(pn_passes_run(plan->ir, plan->is_ref ? "drop_unused,merge_equal" : passes));
+    PENCL_TRY(add_captures(plan->ir));
+    PENCL_TRY(pn_plan_choose(plan, options));
+    PENCL_TRY(pn_plan_place(plan));
+    if (options->pool != NULL) {
+        plan->pool = options->pool;
+    } else {
+        PENCL_TRY(pn_pool_new(&plan->pool, plan->device));
+        plan->own_pool = true;
+    }
+    PENCL_TRY(pn_plan_resolve(plan));
+    return record(plan);
+}
+
+pencl_status pn_plan_new(pn_plan **out,
+                         pencl_graph *graph,
+                         pencl_value *const outs[],
+                         int n_outs,
+                         const pn_plan_options *options)
+{
+    static const pn_plan_options none = {0};
+    PENCL_TRY(pencl_graph_finish(graph));
+    pn_plan *plan = pn_calloc(1, sizeof *plan);
+    if (plan == NULL) {
+        return PN_NOMEM(graph->ctx);
+    }
+    plan->ctx = graph->ctx;
+    plan->device = graph->device;
+    plan->is_ref = pn_device_caps(graph->device)->is_ref;
+    pencl_status st = compile(plan, graph, outs, n_outs, options != NULL ? options : &none);
+    if (st != PENCL_OK) {
+        pn_plan_free(plan);
+        return st;
+    }
+    *out = plan;
+    return PENCL_OK;
+}
+
+void pn_plan_free(pn_plan *plan)
+{
+    if (plan == NULL) {
+        return;
+    }
+    pn_emit_free(&plan->emit);
+    for (int i = 0; i < plan->n_stores; i++) {
+        pn_store_free(plan->stores[i]);
+    }
+    pn_free(plan->stores);
+    pn_buffer_free(plan->arena);
+    pn_buffer_free(plan->step);
+    pn_buffer_free(plan->scratch);
+    pn_free(plan->staging);
+    if (plan->own_pool) {
+        pn_pool_free(plan->pool);
+    }
+    pn_ir_free(plan->ir);
+    pn_free(plan);
+}
+
+/* ---- running ---- */
+
+void *pn_plan_input(pn_plan *plan, const char *name, const pn_spec **spec)
+{
+    for (int i = 0; i < plan->ir->n_temps; i++) {
+        const pn_temp *t = &plan->ir->temps[i];
+        if (t->place == PN_IN_STEP && t->name != NULL && strcmp(t->name, name) == 0) {
+            if (spec != NULL) {
+                *spec = &t->spec;
+            }
+            return plan->staging + t->offset;
+        }
+    }
+    return NULL;
+}
+
+static void rebind_operand(void *user, pn_operand *o)
+{
+    const pn_plan *plan = user;
+    if (o->slot >= 0) {
+        o->store = plan->stores[o->slot];
+        if (o->store->n_parts == 1) {
+            o->buffer = o->store->parts[0].buffer;
+            o->base = o->store->parts[0].offset;
+        }
+    }
+}
+
+pencl_status pn_plan_bind(pn_plan *plan, int slot, pn_store *store)
+{
+    if (slot < 0 || slot >= plan->n_stores) {
+        return PN_FAIL(plan->ctx, PENCL_E_ARG, "the plan has no variable %d", slot);
+    }
+    pn_store *old = plan->stores[slot];
+    if (old == store) {
+        return PENCL_OK;
+    }
+    if (!pn_spec_equal(&old->spec, &store->spec) || old->layout != store->layout ||
+        old->n_parts != store->n_parts) {
+        return PN_FAIL(plan->ctx, PENCL_E_SHAPE, "a variable is rebound to another shape");
+    }
+    plan->stores[slot] = pn_store_ref(store);
+    for (int i = 0; i < plan->ir->n_tasks; i++) {
+        pn_task *t = plan->ir->tasks[i];
+        pn_task_inputs(t, rebind_operand, plan);
+        for (int k = 0; k < t->n_in; k++) {
+            rebind_operand(plan, &t->in[k]);
+        }
+        for (int p = 0; p < t->n_parts; p++) {
+            rebind_operand(plan, &t->out[p]);
+        }
+    }
+    pn_emit_rebind(&plan->emit, slot, store);
+    pn_store_free(old);
+    return PENCL_OK;
+}
+
+/* The pool grew for another plan since: our launches move to its present buffer. */
+static void follow_pool(pn_plan *plan)
+{
+    if (plan->arena != plan->pool->buffer) {
+        pn_emit_replace(&plan->emit, plan->arena, plan->pool->buffer);
+        for (int i = 0; i < plan->ir->n_outs; i++) {
+            if (plan->ir->outs[i].buffer == plan->arena) {
+                plan->ir->outs[i].buffer = plan->pool->buffer;
+            }
+        }
+        pn_buffer_free(plan->arena);
+        plan->arena = pn_buffer_ref(plan->pool->buffer);
+    }
+}
+
+static pencl_status run_references(pn_plan *plan)
+{
+    for (int i = 0; i < plan->ir->n_tasks; i++) {
+        const pn_task *t = plan->ir->tasks[i];
+        if (!(t->call->def->flags & PN_OP_HOST)) {
+            PENCL_TRY(pn_reference_run(plan, t));
+        }
+    }
+    return PENCL_OK;
+}
+
+pencl_status pn_plan_run(pn_plan *plan)
+{
+    follow_pool(plan);
+    for (int i = 0; i < plan->ir->n_tasks; i++) {
+        if (plan->ir->tasks[i]->call->def->flags & PN_OP_HOST) {
+            PENCL_TRY(pn_reference_host(plan, plan->ir->tasks[i]));
+        }
+    }
+    if (plan->step != NULL) {
+        PENCL_TRY(pn_buffer_write(plan->step, 0, plan->staging, plan->step_bytes));
+    }
+    if (plan->is_ref) {
+        return run_references(plan);
+    }
+    PENCL_TRY(pn_emit_replay(&plan->emit));
+    return pn_device_flush(plan->device);
+}
+
+const pn_spec *pn_plan_out_spec(const pn_plan *plan, int i)
+{
+    return &plan->ir->outs[i].view.spec;
+}
+
+int pn_plan_capture(const pn_plan *plan, const char *name)
+{
+    for (int i = 0; i < plan->ir->n_outs; i++) {
+        int temp = plan->ir->outs[i].temp;
+        const char *own = temp < 0 ? NULL : plan->ir->temps[temp].name;
+        if (own != NULL && plan->ir->temps[temp].place == PN_IN_ARENA && strcmp(own, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+pencl_status pn_plan_read(pn_plan *plan, int i, size_t offset, void *to, size_t bytes)
+{
+    const pn_operand *o = &plan->ir->outs[i];
+    if (o->buffer == NULL || !pn_view_is_contiguous(&o->view)) {
+        return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "an output that is a strided view");
+    }
+    size_t start = o->base + (size_t)o->view.offset * pn_dtype_of(o->view.spec.dtype)->block_bytes;
+    return pn_buffer_read(o->buffer, start + offset, to, bytes);
+}
+
+pencl_status pn_plan_array(pencl_array **out, pn_plan *plan, int i)
+{
+    const pn_operand *o = &plan->ir->outs[i];
+    pn_spec spec = o->view.spec;
+    size_t bytes = pn_spec_bytes(&spec);
+    size_t start = o->base + (size_t)o->view.offset * pn_dtype_of(spec.dtype)->block_bytes;
+    if (o->buffer == NULL || !pn_view_is_contiguous(&o->view)) {
+        return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "an output that is a strided view");
+    }
+    pn_buffer *copy = NULL;
+    PENCL_TRY(pn_buffer_new(&copy, plan->device, bytes > 0 ? bytes : 1));
+    pencl_status st = bytes > 0 ? pn_buffer_copy(copy, 0, o->buffer, start, bytes) : PENCL_OK;
+    if (st == PENCL_OK) {
+        pn_view view = pn_view_contiguous(&spec);
+        st = pn_array_wrap(out, copy, 0, &view);
+    }
+    pn_buffer_free(copy);
+    return st;
+}
+
+/* ---- telling ---- */
+
+size_t pn_plan_launches(const pn_plan *plan)
+{
+    return plan->is_ref ? (size_t)plan->ir->n_tasks : plan->emit.n_launches;
+}
+
+size_t pn_plan_bytes(const pn_plan *plan)
+{
+    return plan->arena_bytes + plan->step_bytes + plan->scratch_bytes;
+}
+
+void pn_plan_print(pn_text *out, const pn_plan *plan)
+{
+    for (int i = 0; i < plan->ir->n_tasks; i++) {
+        const pn_task *t = plan->ir->tasks[i];
+        char label[128];
+        int launches = 0;
+        for (size_t k = 0; k < plan->emit.n_launches; k++) {
+            launches += plan->emit.launches[k].task == i;
+        }
+        pn_task_label(t, label, sizeof label);
+        const char *kernel = t->chosen != NULL ? t->chosen->name
+                             : plan->is_ref    ? "reference"
+                                               : "host";
+        pn_text_add(out, "%4d  %d x %-18s %-40s ", i, launches, kernel, label);
+        for (int p = 0; p < (t->joint ? 1 : t->n_parts); p++) {
+            pn_text_add(out, p > 0 ? ", " : "");
+            pn_spec_print(out, &t->out[p].view.spec);
+        }
+        pn_text_add(out, "\n");
+    }
+    pn_text_add(out, "launches %zu, bytes %zu\n", pn_plan_launches(plan), pn_plan_bytes(plan));
+}
