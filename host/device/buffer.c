@@ -133,8 +133,8 @@ void *pn_buffer_raw(pn_buffer *buffer)
 static pencl_status check_range(const pn_buffer *b, size_t offset, size_t bytes)
 {
     if (offset > b->bytes || bytes > b->bytes - offset) {
-        return PN_FAIL(b->device->ctx, PENCL_E_ARG, "bytes %zu to %zu of a buffer of %zu", offset,
-                       offset + bytes, b->bytes);
+        return PN_FAIL(b->device->ctx, PENCL_E_ARG, "%zu bytes at %zu of a buffer of %zu", bytes,
+                       offset, b->bytes);
     }
     return PENCL_OK;
 }
