@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ApplyCausalSlidingWindowAttentionMask: as the causal mask, and only the nearest keys. */
+#include "nn/layers.h"
+
+static pencl_value *apply(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side)
+{
+    double window = pencl_layer_number(self, "sliding_window_size");
+    if (!(window >= 1)) {
+        return pn_graph_fail(x->graph, PENCL_E_ARG, "sliding_window_size must be >= 1, got %g",
+                             window);
+    }
+    return pn_mask_scores(self, x, side, (int64_t)window);
+}
+
+static const pencl_field fields[] = {{"sliding_window_size", PENCL_FIELD_NUMBER},
+                                     {"query_positions_input_name", PENCL_FIELD_TEXT},
+                                     {"kv_positions_input_name", PENCL_FIELD_TEXT},
+                                     {0}};
+
+const pencl_layer_type pn_layer_ApplyCausalSlidingWindowAttentionMask = {
+    .name = "ApplyCausalSlidingWindowAttentionMask",
+    .doc = "x where query position >= key position >= 0 and their distance is less than "
+           "sliding_window_size, else masked",
+    .fields = fields,
+    .apply = apply,
+};
