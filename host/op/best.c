@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The best entries of rows: reference and launches of argmax and top_k. An entry comes after
+ * another when it is smaller, or equal with a higher index; NaN never wins. */
+#include "op/best.h"
+
+#include "op/rows.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The best entry after (value, at) along `axis` of the operand, at `index` elsewhere. */
+static int64_t
+next_best(const pn_ref_operand *in, int64_t *index, int axis, double *value, int64_t at)
+{
+    int64_t best = -1;
+    double top = 0;
+    int64_t n = in->view.spec.axes[axis].size;
+    for (int64_t i = 0; i < n; i++) {
+        index[axis] = i;
+        double x = pn_ref_get(in, index);
+        bool after = at < 0 || x < *value || (x == *value && i > at);
+        if (after && !isnan(x) && (best < 0 || x > top)) {
+            best = i;
+            top = x;
+        }
+    }
+    *value = top;
+    return best;
+}
+
+void pn_best_ref(const pn_op_call *c,
+                 const pn_ref_operand *in,
+                 const pn_ref_operand *out,
+                 int64_t k,
+                 const char *into)
+{
+    const pn_spec *spec = &in->view.spec;
+    int axis = pn_spec_find(spec, c->names[0]);
+    int to_axis = into != NULL ? pn_spec_find(&out->view.spec, into) : -1;
+    pn_spec rows = *spec;
+    rows.axes[axis].size = 1;
+    int64_t row[PENCL_MAX_AXES] = {0};
+    for (bool more = pn_spec_count(spec) > 0; more; more = pn_next_index(&rows, row)) {
+        int64_t from[PENCL_MAX_AXES];
+        int64_t to[PENCL_MAX_AXES];
+        memcpy(from, row, sizeof from);
+        pn_same_index(spec, row, &out->view.spec, to);
+        double value = 0;
+        int64_t at = -1;
+        for (int64_t i = 0; i < k; i++) {
+            at = next_best(in, from, axis, &value, at);
+            if (to_axis >= 0) {
+                to[to_axis] = i;
+            }
+            pn_ref_set(out, to, (double)at);
+        }
+    }
+}
+
+static bool fits(const pn_task *t, const pn_caps *caps)
+{
+    return t->program[0] == NULL && pn_rows_fit(t, caps);
+}
+
+/* As in pn_rows_fit_wide, but the output holds integers and may have any strides. */
+static bool fits_wide(const pn_task *t, const pn_caps *caps)
+{
+    const pn_operand *x = &t->in[0];
+    return fits(t, caps) && x->view.spec.dtype == PENCL_F32 &&
+           (x->store == NULL || x->store->layout == &pn_layout_plain) &&
+           pn_view_stride(&x->view, t->call->names[0]) == 1;
+}
+
+static pencl_status emit(pn_emit *e, const pn_task *t, const char *name, size_t lanes)
+{
+    char k[32];
+    bool several = t->call->def->num[0] != NULL; /* argmax has no number: one entry */
+    snprintf(k, sizeof k, "#define K %d\n", several ? (int)t->call->num[0] : 1);
+    return pn_emit_rows(e, t, &(pn_row_kernel){"best", name, k, lanes});
+}
+
+static pencl_status emit_row(pn_emit *e, const pn_task *t)
+{
+    return emit(e, t, "best_row", 1);
+}
+
+static pencl_status emit_wide(pn_emit *e, const pn_task *t)
+{
+    return emit(e, t, "best_wide", 1);
+}
+
+static pencl_status emit_lanes(pn_emit *e, const pn_task *t)
+{
+    return emit(e, t, "best_lanes", PN_ROW_LANES);
+}
+
+const pn_candidate pn_best_kernels[] = {
+    {.name = "best_wide", .family = PN_WIDE, .fits = fits_wide, .emit = emit_wide},
+    {.name = "best_lanes", .family = PN_SIMT, .fits = fits, .emit = emit_lanes},
+    {.name = "best_row", .family = PN_ANY, .fits = fits, .emit = emit_row},
+    {0},
+};
