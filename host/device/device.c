@@ -9,6 +9,7 @@
 #include "device/quirks.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void name_table(pencl_device *d, cl_platform_id platform)
 {
@@ -76,14 +77,16 @@ pencl_status pencl_device_open(pencl_device **out, pencl_ctx *ctx, const char *w
     if (store == NULL) {
         return PN_NOMEM(ctx);
     }
-    pencl_status status = pn_listing_new(&listing, ctx, store);
+    bool is_ref = words != NULL && strcmp(words, "ref") == 0;
+    pn_scope scope = is_ref ? PN_SCOPE_REF : PN_SCOPE_ALL;
+    pencl_status status = pn_listing_new(&listing, ctx, store, scope);
     if (status == PENCL_OK) {
         const pencl_device_list *list = listing.list;
         status = pn_select(&choice, ctx, list->devices, list->n_devices, words, origin);
         if (status == PENCL_OK) {
             status = open_row(out, ctx, &listing, &choice);
             pn_choice_free(&choice);
-        } else if (list->n_devices == 1) {
+        } else if (list->n_platforms > 0 && list->n_devices == 1) {
             pn_error_prefix(ctx, list->platforms[0].error); /* only `ref`: why no OpenCL? */
         }
         pn_listing_free(&listing);

@@ -252,13 +252,15 @@ static void mark_default(pn_listing *l)
     }
 }
 
-pencl_status pn_listing_new(pn_listing *out, pencl_ctx *ctx, pn_store_db *store)
+pencl_status pn_listing_new(pn_listing *out, pencl_ctx *ctx, pn_store_db *store, pn_scope scope)
 {
     pn_limits limits;
     *out = (pn_listing){0};
     PENCL_TRY(pn_limits_read(&limits, ctx));
     out->list = pn_calloc(1, sizeof *out->list);
-    if (out->list == NULL || !list_guarded(out, &limits, store) || !list_ref(out, &limits)) {
+    bool ok = out->list != NULL;
+    ok = ok && (scope == PN_SCOPE_REF || list_guarded(out, &limits, store));
+    if (!ok || !list_ref(out, &limits)) {
         pn_listing_free(out);
         return PN_NOMEM(ctx);
     }
@@ -282,7 +284,7 @@ pencl_status pencl_device_list_new(pencl_device_list **out, pencl_ctx *ctx)
     if (store == NULL) {
         return PN_NOMEM(ctx);
     }
-    pencl_status status = pn_listing_new(&listing, ctx, store);
+    pencl_status status = pn_listing_new(&listing, ctx, store, PN_SCOPE_ALL);
     if (status == PENCL_OK) {
         *out = listing.list;
         listing.list = NULL;

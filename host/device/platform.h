@@ -18,8 +18,11 @@ typedef struct pn_listing {
     pn_handle *handles; /* beside list->devices */
 } pn_listing;
 
+/* Every device, or `ref` alone: then OpenCL is not touched. */
+typedef enum pn_scope { PN_SCOPE_ALL, PN_SCOPE_REF } pn_scope;
+
 /* `store` keeps the verdict that listing this set of drivers is safe. */
-pencl_status pn_listing_new(pn_listing *out, pencl_ctx *ctx, pn_store_db *store);
+pencl_status pn_listing_new(pn_listing *out, pencl_ctx *ctx, pn_store_db *store, pn_scope scope);
 void pn_listing_free(pn_listing *listing);
 
 #endif

@@ -102,7 +102,8 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_device_match(
 PENCL_API int pencl_drivers_proven(pencl_ctx *ctx);
 
 /* Opens the device that `words` names: a number, an id, words matched against vendor, platform,
- * name and type, "ref", or NULL for PENCL_DEVICE or the default; of several, the best. PENCL_E_DEVICE with the list of
+ * name and type, "ref", or NULL for PENCL_DEVICE or the default; of several, the best. "ref"
+ * alone touches no OpenCL, and its number is then 0. PENCL_E_DEVICE with the list of
  * choices in the error text when nothing fits. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_device_open(pencl_device **out,
                                                          pencl_ctx *ctx,
