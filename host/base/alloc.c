@@ -39,11 +39,11 @@ void *pn_alloc(size_t bytes)
 
 void *pn_calloc(size_t count, size_t bytes)
 {
-    if (injected()) {
+    size_t size = 0;
+    if (injected() || !pn_mul(count, bytes, &size)) {
         return NULL;
     }
-    const bool empty = count == 0 || bytes == 0;
-    return counted(empty ? calloc(1, 1) : calloc(count, bytes)); /* calloc checks the product */
+    return counted(calloc(size > 0 ? size : 1, 1));
 }
 
 void *pn_realloc(void *p, size_t count, size_t bytes)
