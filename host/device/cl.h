@@ -48,6 +48,7 @@
     X(clSetKernelArg)
 
 typedef struct pn_cl {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name */
 #define PN_CL_MEMBER(name) __typeof__(&name) name;
     PN_CL_FUNCTIONS(PN_CL_MEMBER)
 #undef PN_CL_MEMBER

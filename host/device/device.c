@@ -41,9 +41,12 @@ static pencl_status connect(pencl_device *d, const pn_handle *handle)
     return PENCL_OK;
 }
 
-/* The device of a row of the listing, with its own hold on the store. */
-static pencl_status
-open_row(pencl_device **out, pencl_ctx *ctx, const pn_listing *listing, const pn_choice *choice)
+/* The device of a row of the listing. Takes the store when it succeeds. */
+static pencl_status open_row(pencl_device **out,
+                             pencl_ctx *ctx,
+                             const pn_listing *listing,
+                             const pn_choice *choice,
+                             pn_store_db *store)
 {
     size_t row = choice->rows[0];
     pencl_device *d = pn_calloc(1, sizeof *d);
@@ -61,14 +64,33 @@ open_row(pencl_device **out, pencl_ctx *ctx, const pn_listing *listing, const pn
         pn_device_release(d);
         return status;
     }
+    d->store = store;
     *out = d;
     return PENCL_OK;
 }
 
-pencl_status pencl_device_open(pencl_device **out, pencl_ctx *ctx, const char *words)
+/* Lists, decides, opens; `words` are from `origin`. */
+static pencl_status open_words(
+    pencl_device **out, pencl_ctx *ctx, pn_store_db *store, const char *words, const char *origin)
 {
     pn_listing listing;
     pn_choice choice;
+    bool is_ref = words != NULL && strcmp(words, "ref") == 0;
+    PENCL_TRY(pn_listing_new(&listing, ctx, store, is_ref ? PN_SCOPE_REF : PN_SCOPE_ALL));
+    const pencl_device_list *list = listing.list;
+    pencl_status status = pn_select(&choice, ctx, list->devices, list->n_devices, words, origin);
+    if (status == PENCL_OK) {
+        status = open_row(out, ctx, &listing, &choice, store);
+        pn_choice_free(&choice);
+    } else if (list->n_platforms > 0 && list->n_devices == 1) {
+        pn_error_prefix(ctx, list->platforms[0].error); /* only `ref`: why no OpenCL? */
+    }
+    pn_listing_free(&listing);
+    return status;
+}
+
+pencl_status pencl_device_open(pencl_device **out, pencl_ctx *ctx, const char *words)
+{
     const char *origin = words != NULL ? "device" : "PENCL_DEVICE";
     *out = NULL;
     pn_error_clear(ctx);
@@ -77,23 +99,8 @@ pencl_status pencl_device_open(pencl_device **out, pencl_ctx *ctx, const char *w
     if (store == NULL) {
         return PN_NOMEM(ctx);
     }
-    bool is_ref = words != NULL && strcmp(words, "ref") == 0;
-    pn_scope scope = is_ref ? PN_SCOPE_REF : PN_SCOPE_ALL;
-    pencl_status status = pn_listing_new(&listing, ctx, store, scope);
-    if (status == PENCL_OK) {
-        const pencl_device_list *list = listing.list;
-        status = pn_select(&choice, ctx, list->devices, list->n_devices, words, origin);
-        if (status == PENCL_OK) {
-            status = open_row(out, ctx, &listing, &choice);
-            pn_choice_free(&choice);
-        } else if (list->n_platforms > 0 && list->n_devices == 1) {
-            pn_error_prefix(ctx, list->platforms[0].error); /* only `ref`: why no OpenCL? */
-        }
-        pn_listing_free(&listing);
-    }
-    if (status == PENCL_OK) {
-        (*out)->store = store;
-    } else {
+    pencl_status status = open_words(out, ctx, store, words, origin);
+    if (status != PENCL_OK) {
         pn_store_db_close(store);
     }
     return status;

@@ -81,7 +81,7 @@ static void set_arg(pn_kernel *k, int index, size_t size, const void *value)
 void pn_kernel_arg_buffer(pn_kernel *k, int index, pn_buffer *buffer)
 {
     cl_mem mem = buffer == NULL ? NULL : buffer->mem;
-    set_arg(k, index, sizeof mem, &mem);
+    set_arg(k, index, sizeof(cl_mem), &mem); // NOLINT(bugprone-sizeof-expression): the handle
 }
 
 void pn_kernel_arg_i32(pn_kernel *k, int index, int32_t value)

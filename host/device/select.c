@@ -20,6 +20,8 @@ static const char *const types[] = {
     [PENCL_DEVICE_REF] = "ref",
 };
 
+#define BEST_RANK 4
+
 /* The default ranking; 0 is taken only when it is named. */
 static int rank(const pencl_device_info *d)
 {
@@ -27,7 +29,7 @@ static int rank(const pencl_device_info *d)
         return 0;
     }
     if (d->type == PENCL_DEVICE_GPU) {
-        return d->unified ? 3 : 4;
+        return d->unified ? 3 : BEST_RANK;
     }
     return d->type == PENCL_DEVICE_ACCELERATOR ? 2 : 1;
 }
@@ -138,20 +140,37 @@ static void match_item(bool *fits, const pencl_device_info *devices, size_t n, c
     }
 }
 
-/* Appends the rows that fit and can be used, best rank first, ties in list order; none twice. */
-static void take(pn_choice *out, const pencl_device_info *devices, size_t n, const bool *fits)
+/* One selection: the table, the rows that the item at hand means, what was taken so far. */
+typedef struct search {
+    pencl_ctx *ctx;
+    const pencl_device_info *devices;
+    size_t n;
+    bool *fits;
+    const char *origin; /* "-d", "PENCL_DEVICE": leads messages */
+    pn_choice *out;
+} search;
+
+/* Appends the rows that fit and can be used, best rank first, ties in list order; none twice.
+ * False when there are none, taken earlier or now. */
+static bool take(search *s)
 {
-    for (int wanted = 4; wanted >= 0; wanted--) {
-        for (size_t i = 0; i < n; i++) {
+    bool found = false;
+    for (int wanted = BEST_RANK; wanted >= 0; wanted--) {
+        for (size_t i = 0; i < s->n; i++) {
+            if (!s->fits[i] || !s->devices[i].usable || rank(&s->devices[i]) != wanted) {
+                continue;
+            }
             bool taken = false;
-            for (size_t k = 0; k < out->n; k++) {
-                taken = taken || out->rows[k] == i;
+            for (size_t k = 0; k < s->out->n; k++) {
+                taken = taken || s->out->rows[k] == i;
             }
-            if (fits[i] && !taken && devices[i].usable && rank(&devices[i]) == wanted) {
-                out->rows[out->n++] = i;
+            if (!taken) {
+                s->out->rows[s->out->n++] = i;
             }
+            found = true;
         }
     }
+    return found;
 }
 
 static void add_choices(pn_text *text, const pencl_device_info *devices, size_t n)
@@ -166,29 +185,26 @@ static void add_choices(pn_text *text, const pencl_device_info *devices, size_t 
     }
 }
 
-/* E_DEVICE: nothing fits `item`, or what fits cannot be used. */
-static pencl_status refuse(pencl_ctx *ctx,
-                           const pencl_device_info *devices,
-                           size_t n,
-                           const bool *fits,
-                           const char *origin,
-                           const char *item)
+/* E_DEVICE: nothing fits `item` (NULL: the default), or what fits cannot be used. */
+static pencl_status refuse(const search *s, const char *item)
 {
     pn_text text = {0};
-    pn_text_add(&text, "%s%s", origin, *origin == '\0' ? "" : ": ");
     size_t i = 0;
-    while (i < n && (fits == NULL || !fits[i])) {
+    while (i < s->n && !s->fits[i]) {
         i++;
     }
-    if (i < n) {
-        pn_text_add(&text, "%s %s", devices[i].id, devices[i].why);
+    if (item != NULL) {
+        pn_text_add(&text, "%s: ", s->origin);
+    }
+    if (i < s->n) {
+        pn_text_add(&text, "%s %s", s->devices[i].id, s->devices[i].why);
     } else if (item == NULL) {
         pn_text_add(&text, "no OpenCL device can be used by default");
     } else {
         pn_text_add(&text, "no device is \"%s\"", item);
     }
-    add_choices(&text, devices, n);
-    pencl_status status = PN_FAIL(ctx, PENCL_E_DEVICE, "%s", pn_text_get(&text));
+    add_choices(&text, s->devices, s->n);
+    pencl_status status = PN_FAIL(s->ctx, PENCL_E_DEVICE, "%s", pn_text_get(&text));
     pn_text_free(&text);
     return status;
 }
@@ -210,30 +226,34 @@ static void explain(pn_choice *out, const pencl_device_info *devices, const char
     }
 }
 
-static pencl_status select_default(
-    pn_choice *out, pencl_ctx *ctx, const pencl_device_info *devices, size_t n, bool *fits)
+static pencl_status select_default(search *s)
 {
-    for (size_t i = 0; i < n; i++) {
-        fits[i] = rank(&devices[i]) > 0;
+    for (size_t i = 0; i < s->n; i++) {
+        s->fits[i] = rank(&s->devices[i]) > 0;
     }
-    take(out, devices, n, fits);
-    if (out->n == 0) {
-        return refuse(ctx, devices, n, fits, "", NULL);
+    if (!take(s)) {
+        return refuse(s, NULL);
     }
-    explain(out, devices, NULL);
+    explain(s->out, s->devices, NULL);
     return PENCL_OK;
 }
 
-static pencl_status select_items(pn_choice *out,
-                                 pencl_ctx *ctx,
-                                 const pencl_device_info *devices,
-                                 size_t n,
-                                 bool *fits,
-                                 const char *words,
-                                 const char *origin)
+static pencl_status select_item(search *s, const char *item)
 {
-    const char *at = words;
-    for (;;) {
+    if (strstr(item, "/cores=") != NULL) {
+        return PN_FAIL(s->ctx, PENCL_E_UNSUPPORTED,
+                       "%s: \"%s\": sub-devices are not supported; a number of threads (-t) limits "
+                       "a CPU",
+                       s->origin, item);
+    }
+    match_item(s->fits, s->devices, s->n, item);
+    return take(s) ? PENCL_OK : refuse(s, item);
+}
+
+/* Items separated by commas, with or without blanks around them. */
+static pencl_status select_items(search *s, const char *words)
+{
+    for (const char *at = words;; at++) {
         char item[4 * WORD_MAX];
         at += strspn(at, " ");
         size_t length = strcspn(at, ",");
@@ -241,22 +261,13 @@ static pencl_status select_items(pn_choice *out,
         for (size_t end = strlen(item); end > 0 && item[end - 1] == ' '; end--) {
             item[end - 1] = '\0';
         }
-        match_item(fits, devices, n, item);
-        size_t before = out->n;
-        take(out, devices, n, fits);
-        bool found = out->n > before;
-        for (size_t i = 0; i < n; i++) {
-            found = found || (fits[i] && devices[i].usable); /* taken by an earlier item */
-        }
-        if (!found) {
-            return refuse(ctx, devices, n, fits, origin, item);
-        }
-        if (at[length] == '\0') {
+        PENCL_TRY(select_item(s, item));
+        at += length;
+        if (*at == '\0') {
             break;
         }
-        at += length + 1;
     }
-    explain(out, devices, words);
+    explain(s->out, s->devices, words);
     return PENCL_OK;
 }
 
@@ -267,18 +278,19 @@ pencl_status pn_select(pn_choice *out,
                        const char *words,
                        const char *origin)
 {
+    search s = {.ctx = ctx, .devices = devices, .n = n_devices, .origin = origin, .out = out};
     *out = (pn_choice){0};
     out->rows = pn_calloc(n_devices, sizeof *out->rows);
-    bool *fits = pn_calloc(n_devices, sizeof *fits);
+    s.fits = pn_calloc(n_devices, sizeof *s.fits);
     pencl_status status = PENCL_OK;
-    if (out->rows == NULL || fits == NULL) {
+    if (out->rows == NULL || s.fits == NULL) {
         status = PN_NOMEM(ctx);
     } else if (words == NULL || words[strspn(words, " ")] == '\0') {
-        status = select_default(out, ctx, devices, n_devices, fits);
+        status = select_default(&s);
     } else {
-        status = select_items(out, ctx, devices, n_devices, fits, words, origin);
+        status = select_items(&s, words);
     }
-    pn_free(fits);
+    pn_free(s.fits);
     if (status != PENCL_OK) {
         pn_choice_free(out);
     }

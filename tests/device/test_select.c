@@ -210,6 +210,15 @@ START_TEST(refusals_list_the_choices)
 }
 END_TEST
 
+START_TEST(sub_devices_are_not_supported)
+{
+    pn_choice choice;
+    ck_assert_int_eq(pn_select(&choice, ctx, zoo, PN_COUNT(zoo), "pocl:0/cores=1", "device"),
+                     PENCL_E_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "pocl:0/cores=1"));
+}
+END_TEST
+
 START_TEST(unusable_device_is_refused_with_its_reason)
 {
     expect_refused("old:0", "device: old:0 cannot be used: older than OpenCL 1.2");
@@ -263,6 +272,7 @@ Suite *suite_device_select(void)
     tcase_add_test(tcase, types_match_types_and_leave_out_software);
     tcase_add_test(tcase, software_and_ref_are_taken_when_named);
     tcase_add_test(tcase, refusals_list_the_choices);
+    tcase_add_test(tcase, sub_devices_are_not_supported);
     tcase_add_test(tcase, unusable_device_is_refused_with_its_reason);
     tcase_add_test(tcase, reason_names_the_others);
     tcase_add_test(tcase, match_reads_the_environment_and_names_it);
