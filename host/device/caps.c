@@ -89,8 +89,8 @@ static int version_number(const char *text)
 
 static int device_version(const pn_cl *cl, cl_device_id id)
 {
-    char text[64];
-    copy_text(text, sizeof text, cl, id, CL_DEVICE_VERSION);
+    char text[256] = ""; /* not on the heap: out of memory must not look like an old device */
+    cl->clGetDeviceInfo(id, CL_DEVICE_VERSION, sizeof text - 1, text, NULL);
     return version_number(text);
 }
 

@@ -90,7 +90,7 @@ static pencl_status add_file(join *j, const char *name) // NOLINT(misc-no-recurs
     pn_copy(j->names[j->n++], sizeof j->names[0], name);
     pn_text room = {0};
     const char *text = load(j, name, &room);
-    pencl_status status = text == NULL ? PENCL_E_BUILD : add_text(j, name, text);
+    pencl_status status = text == NULL ? pencl_error_status(j->ctx) : add_text(j, name, text);
     pn_text_free(&room);
     return status;
 }
