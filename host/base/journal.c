@@ -84,10 +84,17 @@ static void read_lines(const char *path, pn_text *set)
  * an earlier process, which is certain only for the number that this handle just took. */
 static bool is_stale(const char *name, long number)
 {
-    long pid = 0;
-    long n = 0;
-    int end = 0;
-    if (sscanf(name, "journal.%ld.%ld%n", &pid, &n, &end) != 2 || name[end] != '\0') {
+    static const char prefix[] = "journal.";
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0) {
+        return false;
+    }
+    char *end = NULL;
+    const long pid = strtol(name + sizeof prefix - 1, &end, 10);
+    if (pid <= 0 || *end != '.') {
+        return false;
+    }
+    const long n = strtol(end + 1, &end, 10);
+    if (*end != '\0') {
         return false;
     }
     return pid == pn_process_id() ? n == number : !pn_process_alive(pid);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* os.h on POSIX systems: maps, libraries, environment, clock, threads, paths (files: file_posix.c).
+/* os.h on POSIX systems: maps, libraries, environment, clock, threads, paths. Files: file_posix.c.
  */
-#define _GNU_SOURCE /* dladdr and sched_getaffinity */
+#define _GNU_SOURCE /* for dladdr and sched_getaffinity. NOLINT */
 #include "base/os.h"
 
 #include <dlfcn.h>
@@ -25,6 +25,7 @@ enum { MAX_THREADS = 256 };
 
 typedef struct open_map {
     pn_map map; /* first: callers hold a pointer to it */
+    void *at;   /* map.data as mmap gave it; NULL for an empty file */
     int fd;     /* kept for pn_map_read */
 } open_map;
 
@@ -75,6 +76,7 @@ pencl_status pn_map_open(pn_map **out, pencl_ctx *ctx, const char *path)
             st = PN_FAIL_CODE(ctx, PENCL_E_IO, errno, "%s: mmap: %s", path, strerror(errno));
             goto failed;
         }
+        opened->at = at;
         opened->map.data = at;
     }
     *out = &opened->map;
@@ -91,8 +93,8 @@ void pn_map_close(pn_map *map)
         return;
     }
     open_map *opened = (open_map *)map;
-    if (map->size > 0) {
-        munmap((void *)(uintptr_t)map->data, map->size);
+    if (opened->at != NULL) {
+        munmap(opened->at, map->size);
     }
     close(opened->fd);
     pn_free(opened);
@@ -131,7 +133,8 @@ void pn_map_drop(const pn_map *map, size_t offset, size_t bytes)
     const size_t end = offset + bytes;
     const size_t last = end == map->size ? end : end - end % page;
     if (first < last) {
-        madvise((void *)((uintptr_t)map->data + first), last - first, MADV_DONTNEED);
+        const open_map *opened = (const open_map *)map;
+        madvise((unsigned char *)opened->at + first, last - first, MADV_DONTNEED);
     }
 }
 

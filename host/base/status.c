@@ -86,16 +86,16 @@ void pn_error_prefix(pencl_ctx *ctx, const char *prefix)
     }
     char *text = ctx->error.text;
     const size_t room = sizeof ctx->error.text;
-    char cut[sizeof ctx->error.text / 4]; /* leaves most of the record to the cause */
-    pn_copy(cut, sizeof cut - 2, prefix);
-    strcat(cut, ": ");
-    const size_t shift = strlen(cut);
+    char head[sizeof ctx->error.text / 4]; /* leaves most of the record to the cause */
+    pn_copy(head, sizeof head - 2, prefix);
+    pn_copy(head + strlen(head), 3, ": ");
+    const size_t shift = strlen(head);
     size_t keep = strlen(text);
     if (keep > room - 1 - shift) {
         keep = room - 1 - shift;
     }
     memmove(text + shift, text, keep);
-    memcpy(text, cut, shift);
+    memcpy(text, head, shift);
     text[shift + keep] = '\0';
 }
 

@@ -20,10 +20,10 @@ uint32_t pn_gguf_type_of(pn_kind kind);
 /* Tensor types, numbered by ggml. */
 typedef struct pn_ggml_type {
     uint32_t number;
-    const char *name;
     pencl_dtype dtype; /* PENCL_DTYPE_COUNT: pencl cannot read it */
-    size_t block;      /* elements of a block */
-    size_t bytes;      /* bytes of a block */
+    const char *name;
+    size_t block; /* elements of a block */
+    size_t bytes; /* bytes of a block */
 } pn_ggml_type;
 const pn_ggml_type *pn_ggml_type_by_number(uint32_t number); /* NULL when unknown */
 const pn_ggml_type *pn_ggml_type_of(pencl_dtype dtype);

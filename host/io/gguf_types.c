@@ -8,41 +8,28 @@ static const pn_kind value_types[PN_GGUF_TYPES] = {
     PN_KIND_BOOL, PN_KIND_STRING, PN_KIND_COUNT, PN_KIND_U64, PN_KIND_I64, PN_KIND_F64,
 };
 
-#define NONE PENCL_DTYPE_COUNT, 0, 0
+/* Known by name only, for messages. */
+#define NONE PENCL_DTYPE_COUNT
 
 static const pn_ggml_type tensor_types[] = {
-    {0, "f32", PENCL_F32, 1, 4},
-    {1, "f16", PENCL_F16, 1, 2},
-    {2, "q4_0", PENCL_Q4_0, 32, 18}, /* half d, 16 bytes of nibbles */
-    {3, "q4_1", PENCL_Q4_1, 32, 20}, /* half d, half m, 16 bytes of nibbles */
-    {6, "q5_0", NONE},
-    {7, "q5_1", NONE},
-    {8, "q8_0", PENCL_Q8_0, 32, 34}, /* half d, 32 bytes */
-    {9, "q8_1", NONE},
-    {10, "q2_k", NONE},
-    {11, "q3_k", NONE},
-    {12, "q4_k", NONE},
-    {13, "q5_k", NONE},
-    {14, "q6_k", NONE},
-    {15, "q8_k", NONE},
-    {16, "iq2_xxs", NONE},
-    {17, "iq2_xs", NONE},
-    {18, "iq3_xxs", NONE},
-    {19, "iq1_s", NONE},
-    {20, "iq4_nl", NONE},
-    {21, "iq3_s", NONE},
-    {22, "iq2_s", NONE},
-    {23, "iq4_xs", NONE},
-    {24, "i8", NONE},
-    {25, "i16", NONE},
-    {26, "i32", PENCL_I32, 1, 4},
-    {27, "i64", NONE},
-    {28, "f64", NONE},
-    {29, "iq1_m", NONE},
-    {30, "bf16", PENCL_BF16, 1, 2},
-    {34, "tq1_0", NONE},
-    {35, "tq2_0", NONE},
-    {39, "mxfp4", NONE},
+    {0, PENCL_F32, "f32", 1, 4},     {1, PENCL_F16, "f16", 1, 2},
+    {2, PENCL_Q4_0, "q4_0", 32, 18}, /* half d, 16 bytes of nibbles */
+    {3, PENCL_Q4_1, "q4_1", 32, 20}, /* half d, half m, 16 bytes of nibbles */
+    {6, NONE, "q5_0", 0, 0},         {7, NONE, "q5_1", 0, 0},
+    {8, PENCL_Q8_0, "q8_0", 32, 34}, /* half d, 32 bytes */
+    {9, NONE, "q8_1", 0, 0},         {10, NONE, "q2_k", 0, 0},
+    {11, NONE, "q3_k", 0, 0},        {12, NONE, "q4_k", 0, 0},
+    {13, NONE, "q5_k", 0, 0},        {14, NONE, "q6_k", 0, 0},
+    {15, NONE, "q8_k", 0, 0},        {16, NONE, "iq2_xxs", 0, 0},
+    {17, NONE, "iq2_xs", 0, 0},      {18, NONE, "iq3_xxs", 0, 0},
+    {19, NONE, "iq1_s", 0, 0},       {20, NONE, "iq4_nl", 0, 0},
+    {21, NONE, "iq3_s", 0, 0},       {22, NONE, "iq2_s", 0, 0},
+    {23, NONE, "iq4_xs", 0, 0},      {24, NONE, "i8", 0, 0},
+    {25, NONE, "i16", 0, 0},         {26, PENCL_I32, "i32", 1, 4},
+    {27, NONE, "i64", 0, 0},         {28, NONE, "f64", 0, 0},
+    {29, NONE, "iq1_m", 0, 0},       {30, PENCL_BF16, "bf16", 1, 2},
+    {34, NONE, "tq1_0", 0, 0},       {35, NONE, "tq2_0", 0, 0},
+    {39, NONE, "mxfp4", 0, 0},
 };
 
 pn_kind pn_gguf_kind(uint32_t type)

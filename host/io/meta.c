@@ -50,7 +50,7 @@ static bool load_int(pn_kind kind, const unsigned char *at, int64_t *out)
         *out = at[0];
         return true;
     case PN_KIND_I8:
-        *out = (int8_t)at[0];
+        *out = at[0] < 0x80 ? at[0] : at[0] - 0x100;
         return true;
     case PN_KIND_U16:
         *out = pn_load_u16(at);

@@ -97,7 +97,7 @@ static void check_good(pn_model_file *file)
     ck_assert_int_eq(b->dims[1], 3);
     ck_assert_uint_eq(b->offset % 32, 0);
     ck_assert_uint_eq(b->bytes, sizeof f32_data);
-    ck_assert_int_eq(memcmp(b->data, f32_data, sizeof f32_data), 0);
+    ck_assert_mem_eq(b->data, f32_data, sizeof f32_data);
     const pn_tensor *a = pn_model_file_find(file, "a.weight");
     ck_assert_int_eq(a->dtype, PENCL_Q8_0);
     ck_assert_uint_eq(a->bytes, sizeof q8_data);
@@ -449,7 +449,7 @@ START_TEST(random_changes_never_crash)
         memcpy(copy, good.data, good.size);
         for (int k = 0; k <= i % 4; k++) {
             const size_t at = (size_t)rand() % good.size;
-            copy[at] = i % 2 == 0 ? (char)rand() : (char)(copy[at] ^ 1 << rand() % 8);
+            copy[at] = (char)(i % 2 == 0 ? rand() : copy[at] ^ 1 << rand() % 8);
         }
         opened += parse_exact(copy, good.size) == PENCL_OK;
     }
