@@ -172,7 +172,7 @@ void pn_spec_remove(pn_spec *spec, int index)
 pn_spec pn_spec_make(pencl_dtype dtype, int n_axes, const pencl_axis *axes)
 {
     pn_spec spec = {.dtype = dtype, .n_axes = n_axes};
-    for (int i = 0; i < n_axes && i < PENCL_MAX_AXES; i++) {
+    for (int i = 0; i < n_axes && n_axes <= PENCL_MAX_AXES; i++) {
         spec.axes[i] = axes[i];
     }
     return spec;

@@ -36,6 +36,7 @@ pencl_status pn_spec_check(pencl_ctx *ctx, const pn_spec *spec, const char *what
 /* No control characters (E_AXIS), shorter than PENCL_AXIS_NAME_MAX (E_LIMIT). Reads at most that
  * many bytes. */
 pencl_status pn_axis_name_check(pencl_ctx *ctx, const char *name);
+/* Too many axes are not read: pn_spec_check then says so. */
 pn_spec pn_spec_make(pencl_dtype dtype, int n_axes, const pencl_axis *axes);
 /* From text, for tests and cases: "seq=7 embedding=33", after an optional "q4_1:". A number without
  * a name is a positional axis; no axes at all is a scalar. */

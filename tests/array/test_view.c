@@ -281,7 +281,7 @@ END_TEST
 Suite *suite_array_view(void);
 Suite *suite_array_view(void)
 {
-    enum { SEEDS = 100 };
+    enum { SEEDS = 40 };
     Suite *suite = suite_create("array_view");
     TCase *tests = tcase_create("view");
     tcase_add_checked_fixture(tests, setup, teardown);
