@@ -3,6 +3,7 @@
 // comes after another when it is smaller, or equal with a higher index; NaN never wins.
 //
 // Each of the K rounds reads the row again: simple, and fast enough for the K that samplers take.
+#include "lib/row_group.clh"
 #include "lib/rows.clh"
 
 #ifndef K

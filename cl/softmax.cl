@@ -2,6 +2,7 @@
 // softmax_row, softmax_lanes, softmax_wide: exp(x - max) / sum along rows. A row whose every entry
 // is the mask's value gives zeros.
 #include "lib/exp.clh"
+#include "lib/row_group.clh"
 #include "lib/lanes.clh"
 #include "lib/rows.clh"
 
@@ -43,12 +44,12 @@ void softmax_lanes(ROW_PARAMS)
     for (int i = lane; i < cols; i += LANES) {
         top = fmax(top, X(row, i));
     }
-    top = group_max(top, shared);
+    top = lanes_max(top, shared);
     float sum = 0.0f;
     for (int i = lane; i < cols; i += LANES) {
         sum += exp_of_negative(X(row, i) - top);
     }
-    const float scale = scale_of(top, group_sum(sum, shared));
+    const float scale = scale_of(top, lanes_sum(sum, shared));
     for (int i = lane; i < cols; i += LANES) {
         OUT_PUT(out, out_at + OUT_AT(row, i), exp_of_negative(X(row, i) - top) * scale);
     }
