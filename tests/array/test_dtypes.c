@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Element types: hand-made blocks, error bounds of quantisation, hostile numbers, the table. */
+/* Element types: the table, hand-made blocks, gguf-py's numbers bit by bit, error bounds of
+ * quantisation, hostile numbers. */
 #include "array/dtypes.h"
 
+#include "array/npy.h"
+#include "base/os.h"
 #include "support/noise.h"
 
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 START_TEST(table_is_complete)
@@ -78,6 +83,85 @@ START_TEST(q8_0_reads_signed_bytes)
     ck_assert_float_eq(x[31], -4.0F);
 }
 END_TEST
+
+/* ---- golden data, made by gguf-py ---- */
+
+static const pencl_dtype golden[] = {PENCL_F16, PENCL_BF16, PENCL_Q4_0, PENCL_Q4_1, PENCL_Q8_0};
+
+static pn_text read_golden(pencl_ctx *ctx, const char *name)
+{
+    char path[512];
+    pn_text file = {0};
+    snprintf(path, sizeof path, "%s/dtypes/%s", PENCL_TEST_DATA, name);
+    pencl_status st = pn_file_read(&file, ctx, path, 1 << 20);
+    ck_assert_msg(st == PENCL_OK, "%s", pencl_error_text(ctx));
+    return file;
+}
+
+/* The elements of a .npy file of float32; free them. */
+static float *read_floats(pencl_ctx *ctx, const char *name, size_t *n)
+{
+    pn_npy npy;
+    pn_text file = read_golden(ctx, name);
+    ck_assert_int_eq(pn_npy_parse(&npy, ctx, file.data, file.size, name), PENCL_OK);
+    ck_assert(npy.kind == 'f' && npy.width == 4 && !npy.fortran);
+    *n = (file.size - npy.data) / sizeof(float);
+    float *values = malloc(*n * sizeof *values);
+    ck_assert_ptr_nonnull(values);
+    memcpy(values, file.data + npy.data, *n * sizeof *values);
+    pn_text_free(&file);
+    return values;
+}
+
+START_TEST(reads_as_gguf_py)
+{
+    const pn_dtype *d = pn_dtype_of(golden[_i]);
+    pencl_ctx *ctx = pencl_ctx_new();
+    char name[32];
+    size_t n = 0;
+    size_t bytes = 0;
+    snprintf(name, sizeof name, "%s.npy", d->name);
+    float *expected = read_floats(ctx, name, &n);
+    snprintf(name, sizeof name, "%s.bin", d->name);
+    pn_text stored = read_golden(ctx, name);
+    ck_assert(pn_dtype_bytes(golden[_i], n, &bytes));
+    ck_assert_uint_eq(stored.size, bytes);
+    float *got = malloc(n * sizeof *got);
+    d->to_f32(stored.data, got, n);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_msg(memcmp(got + i, expected + i, sizeof *got) == 0, "element %zu: %a, not %a", i,
+                      (double)got[i], (double)expected[i]);
+    }
+    free(got);
+    free(expected);
+    pn_text_free(&stored);
+    pencl_ctx_free(ctx);
+}
+END_TEST
+
+START_TEST(writes_as_gguf_py)
+{
+    const pn_dtype *d = pn_dtype_of(golden[_i]);
+    pencl_ctx *ctx = pencl_ctx_new();
+    char name[32];
+    size_t n = 0;
+    float *values = read_floats(ctx, "floats.npy", &n);
+    snprintf(name, sizeof name, "floats.%s.bin", d->name);
+    pn_text expected = read_golden(ctx, name);
+    uint8_t *got = malloc(expected.size);
+    d->from_f32(values, got, n);
+    for (size_t i = 0; i < expected.size; i++) {
+        ck_assert_msg(got[i] == (uint8_t)expected.data[i], "byte %zu, in block %zu: %d, not %d", i,
+                      i / d->block_bytes, got[i], (uint8_t)expected.data[i]);
+    }
+    free(got);
+    free(values);
+    pn_text_free(&expected);
+    pencl_ctx_free(ctx);
+}
+END_TEST
+
+/* ---- any numbers ---- */
 
 /* Half a step of the coarsest type, relative to the largest magnitude, plus the half scale's own
  * rounding. q4_0 loses up to a whole step at the end that -8 .. 7 lacks. */
@@ -174,6 +258,8 @@ Suite *suite_array_dtypes(void)
     tcase_add_test(tests, q4_0_reads_low_nibbles_first);
     tcase_add_test(tests, q4_1_adds_its_minimum);
     tcase_add_test(tests, q8_0_reads_signed_bytes);
+    tcase_add_loop_test(tests, reads_as_gguf_py, 0, (int)PN_COUNT(golden));
+    tcase_add_loop_test(tests, writes_as_gguf_py, 0, (int)PN_COUNT(golden));
     tcase_add_loop_test(tests, values_survive_within_a_step, 0, PENCL_DTYPE_COUNT);
     tcase_add_loop_test(tests, zeros_stay_zeros, 0, PENCL_DTYPE_COUNT);
     tcase_add_loop_test(tests, hostile_numbers_do_no_harm, 0, PENCL_DTYPE_COUNT);
