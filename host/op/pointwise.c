@@ -100,6 +100,9 @@ static void emit_step(segment *s, int index)
         for (int a = 0; a < step->n_args; a++) {
             declare(s, letters[a], step->arg[a], NULL, NULL);
         }
+        for (int a = step->n_args; a < (int)PN_COUNT(letters) && def->in[a] != NULL; a++) {
+            pn_text_add(s->text, "            const int %s = 0;\n", letters[a]); /* left out */
+        }
     }
     pn_text_add(s->text, "            s%d = %s;\n        }\n", index, def->expr);
 }
