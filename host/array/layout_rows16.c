@@ -59,7 +59,7 @@ static size_t scales(const pn_matrix *m)
 /* Deals two halves out like a deck of cards; compilers make vector interleaves of it. */
 static void shuffle(const uint8_t *restrict in, uint8_t *restrict out)
 {
-    for (int i = 0; i < SQUARE / 2; i++) {
+    for (size_t i = 0; i < SQUARE / 2; i++) {
         out[2 * i] = in[i];
         out[2 * i + 1] = in[i + SQUARE / 2];
     }
@@ -134,31 +134,48 @@ static void unpack_block(const block_form *f, tile_block from, uint8_t *to, size
 
 /* ---- dense types ---- */
 
-/* Element (r, c) of a plain tile to or from place [c][r]; a type's width is a constant here, so
- * that the copies are single moves. */
-#define DENSE_TILE(bits)                                                                           \
-    static void pack_##bits(const uint8_t *from, size_t n, size_t cols, uint8_t *to)               \
-    {                                                                                              \
-        enum { W = (bits) / 8 };                                                                   \
-        for (size_t c = 0; c < cols; c++, to += TILE * W) {                                        \
-            for (size_t r = 0; r < n; r++) {                                                       \
-                memcpy(to + r * W, from + (r * cols + c) * W, W);                                  \
-            }                                                                                      \
-            memset(to + n * W, 0, (TILE - n) * W);                                                 \
-        }                                                                                          \
-    }                                                                                              \
-    static void unpack_##bits(const uint8_t *from, size_t n, size_t cols, uint8_t *to)             \
-    {                                                                                              \
-        enum { W = (bits) / 8 };                                                                   \
-        for (size_t c = 0; c < cols; c++, from += TILE * W) {                                      \
-            for (size_t r = 0; r < n; r++) {                                                       \
-                memcpy(to + (r * cols + c) * W, from + r * W, W);                                  \
-            }                                                                                      \
-        }                                                                                          \
+/* Element (r, c) of a plain tile to or from place [c][r]. The width in bytes is a constant in each
+ * copy, so that it is a single move. */
+static inline void
+pack_tile(const uint8_t *from, size_t n, size_t cols, uint8_t *to, const size_t width)
+{
+    for (size_t c = 0; c < cols; c++, to += TILE * width) {
+        for (size_t r = 0; r < n; r++) {
+            memcpy(to + r * width, from + (r * cols + c) * width, width);
+        }
+        memset(to + n * width, 0, (TILE - n) * width);
     }
-DENSE_TILE(16)
-DENSE_TILE(32)
-#undef DENSE_TILE
+}
+
+static inline void
+unpack_tile(const uint8_t *from, size_t n, size_t cols, uint8_t *to, const size_t width)
+{
+    for (size_t c = 0; c < cols; c++, from += TILE * width) {
+        for (size_t r = 0; r < n; r++) {
+            memcpy(to + (r * cols + c) * width, from + r * width, width);
+        }
+    }
+}
+
+static void pack_16(const uint8_t *from, size_t n, size_t cols, uint8_t *to)
+{
+    pack_tile(from, n, cols, to, 2);
+}
+
+static void pack_32(const uint8_t *from, size_t n, size_t cols, uint8_t *to)
+{
+    pack_tile(from, n, cols, to, 4);
+}
+
+static void unpack_16(const uint8_t *from, size_t n, size_t cols, uint8_t *to)
+{
+    unpack_tile(from, n, cols, to, 2);
+}
+
+static void unpack_32(const uint8_t *from, size_t n, size_t cols, uint8_t *to)
+{
+    unpack_tile(from, n, cols, to, 4);
+}
 
 /* ---- the layout ---- */
 

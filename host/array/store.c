@@ -51,7 +51,7 @@ static pencl_status make_parts(pn_store *s)
 {
     pencl_ctx *ctx = pn_device_ctx(s->device);
     int64_t rows = s->matrix.rows;
-    int64_t step = 0;
+    int64_t step = s->layout->row_step;
     PENCL_TRY(rows_a_part(&step, s));
     int64_t n = rows > 0 ? (rows - 1) / step + 1 : 1;
     if (n > INT_MAX) {

@@ -214,31 +214,44 @@ pencl_status pencl_array_download(const pencl_array *array, void *to, size_t byt
 
 /* ---- as float32 ---- */
 
-/* A view over elements, of any order: decodes all blocks that it spans, then gathers. */
-static pencl_status decode_and_gather(const pencl_array *array, float *to)
+/* The blocks that a view over elements touches, as stored and decoded; pn_free both. */
+typedef struct decoded {
+    int64_t first; /* the first block */
+    size_t n;      /* blocks */
+    char *stored;
+    float *values;
+} decoded;
+
+static pencl_status decode(decoded *d, const pencl_array *array)
 {
     const pn_dtype *dtype = pn_dtype_of(array->view.spec.dtype);
     int64_t block = (int64_t)dtype->block;
     span s = span_of(&array->view);
-    int64_t first = s.first / block;
-    size_t n = (size_t)((s.first + s.n + block - 1) / block - first);
-    char *stored = pn_alloc(n * dtype->block_bytes);
-    float *values = pn_alloc(n * dtype->block * sizeof *values);
-    pencl_status st = PENCL_OK;
-    if (stored == NULL || values == NULL) {
-        st = PN_NOMEM(ctx_of(array));
-    } else {
-        st = pn_buffer_read(array->buffer, array->base + (size_t)first * dtype->block_bytes, stored,
-                            n * dtype->block_bytes);
+    d->first = s.first / block;
+    d->n = (size_t)((s.first + s.n + block - 1) / block - d->first);
+    d->stored = pn_alloc(d->n * dtype->block_bytes);
+    d->values = pn_alloc(d->n * dtype->block * sizeof *d->values);
+    if (d->stored == NULL || d->values == NULL) {
+        return PN_NOMEM(ctx_of(array));
     }
-    if (st == PENCL_OK) {
+    size_t offset = array->base + (size_t)d->first * dtype->block_bytes;
+    PENCL_TRY(pn_buffer_read(array->buffer, offset, d->stored, d->n * dtype->block_bytes));
+    dtype->to_f32(d->stored, d->values, d->n * dtype->block);
+    return PENCL_OK;
+}
+
+/* A view of any order: decodes all that it spans, then gathers. */
+static pencl_status decode_and_gather(const pencl_array *array, float *to)
+{
+    decoded d = {0};
+    pencl_status st = decode(&d, array);
+    if (st == PENCL_OK && d.values != NULL) {
         pn_view view = array->view;
-        view.offset -= first * block;
-        dtype->to_f32(stored, values, n * dtype->block);
-        copy_units(&view, (char *)values, (char *)to, sizeof *values, GATHER);
+        view.offset -= d.first * (int64_t)pn_dtype_of(view.spec.dtype)->block;
+        copy_units(&view, (char *)d.values, (char *)to, sizeof *to, GATHER);
     }
-    pn_free(values);
-    pn_free(stored);
+    pn_free(d.values);
+    pn_free(d.stored);
     return st;
 }
 

@@ -215,6 +215,22 @@ START_TEST(upload_through_a_view_changes_only_it)
 }
 END_TEST
 
+START_TEST(a_broadcast_can_be_read_but_not_written)
+{
+    pencl_array *x = counting_array("a=3");
+    pencl_array *wide = NULL;
+    pn_view view = x->view;
+    pn_spec_push(&view.spec, "b", 2); /* stride 0 */
+    ok(pn_array_wrap(&wide, x->buffer, x->base, &view));
+    const float expected[] = {0, 0, 1, 1, 2, 2};
+    expect_values(wide, expected, 6);
+    expect_error(pencl_array_upload(wide, expected, sizeof expected), PENCL_E_UNSUPPORTED,
+                 "broadcast");
+    pencl_array_free(wide);
+    pencl_array_free(x);
+}
+END_TEST
+
 START_TEST(views_share_storage_beyond_their_array)
 {
     pencl_array *x = counting_array("2 3");
@@ -430,6 +446,7 @@ Suite *suite_array_array(void)
     tcase_add_test(tests, scalars_and_empty_arrays_work);
     tcase_add_loop_test(tests, views_of_any_order_read_the_same_elements, 0, 60);
     tcase_add_test(tests, upload_through_a_view_changes_only_it);
+    tcase_add_test(tests, a_broadcast_can_be_read_but_not_written);
     tcase_add_test(tests, views_share_storage_beyond_their_array);
     tcase_add_test(tests, quantised_views_move_whole_blocks);
     tcase_add_loop_test(tests, host_views_read_any_dtype, 0, 2);

@@ -238,6 +238,28 @@ START_TEST(hostile_numbers_do_no_harm)
 }
 END_TEST
 
+/* Blocks whose scale is 1: ties are exact. */
+START_TEST(halves_round_as_ggml_rounds_them)
+{
+    float x[32] = {-8, 0.5F, -0.5F, 2.5F, 1.5F}; /* q4_0: up */
+    const float up[] = {-8, 1, 0, 3, 2};
+    float y[32];
+    uint8_t stored[34];
+    pn_dtype_q4_0.from_f32(x, stored, 32);
+    pn_dtype_q4_0.to_f32(stored, y, 32);
+    ck_assert_mem_eq(y, up, sizeof up);
+    x[5] = 7; /* q4_1, from -8 to 7: up as well */
+    pn_dtype_q4_1.from_f32(x, stored, 32);
+    pn_dtype_q4_1.to_f32(stored, y, 32);
+    ck_assert_mem_eq(y, up, sizeof up);
+    x[5] = 127; /* q8_0: away from zero */
+    const float away[] = {-8, 1, -1, 3, 2};
+    pn_dtype_q8_0.from_f32(x, stored, 32);
+    pn_dtype_q8_0.to_f32(stored, y, 32);
+    ck_assert_mem_eq(y, away, sizeof away);
+}
+END_TEST
+
 START_TEST(i32_rounds_and_saturates)
 {
     const float x[] = {0.5F, 1.5F, -2.5F, 3e9F, -3e9F, NAN, 2147483520.0F};
@@ -263,6 +285,7 @@ Suite *suite_array_dtypes(void)
     tcase_add_loop_test(tests, values_survive_within_a_step, 0, PENCL_DTYPE_COUNT);
     tcase_add_loop_test(tests, zeros_stay_zeros, 0, PENCL_DTYPE_COUNT);
     tcase_add_loop_test(tests, hostile_numbers_do_no_harm, 0, PENCL_DTYPE_COUNT);
+    tcase_add_test(tests, halves_round_as_ggml_rounds_them);
     tcase_add_test(tests, i32_rounds_and_saturates);
     suite_add_tcase(suite, tests);
     return suite;
