@@ -256,16 +256,16 @@ const pn_spec *pn_plan_out_spec(const pn_plan *plan, int i)
     return &plan->ir->outs[i].view.spec;
 }
 
-int pn_plan_capture(const pn_plan *plan, const char *name)
+int pn_plan_n_outs(const pn_plan *plan)
 {
-    for (int i = 0; i < plan->ir->n_outs; i++) {
-        int temp = plan->ir->outs[i].temp;
-        const char *own = temp < 0 ? NULL : plan->ir->temps[temp].name;
-        if (own != NULL && plan->ir->temps[temp].place == PN_IN_ARENA && strcmp(own, name) == 0) {
-            return i;
-        }
-    }
-    return -1;
+    return plan->ir->n_outs;
+}
+
+const char *pn_plan_capture_name(const pn_plan *plan, int i)
+{
+    const pn_operand *o = &plan->ir->outs[i];
+    bool captured = o->temp >= 0 && plan->ir->temps[o->temp].place == PN_IN_ARENA;
+    return captured ? plan->ir->temps[o->temp].name : NULL;
 }
 
 pencl_status pn_plan_read(pn_plan *plan, int i, size_t offset, void *to, size_t bytes)

@@ -36,8 +36,9 @@ pencl_status pn_plan_run(pn_plan *plan);
 /* Output i as plain bytes of its spec, from byte `offset` on; waits. */
 pencl_status pn_plan_read(pn_plan *plan, int i, size_t offset, void *to, size_t bytes);
 const pn_spec *pn_plan_out_spec(const pn_plan *plan, int i);
-/* The kept value of that name as output index, or -1: captures follow the outputs. */
-int pn_plan_capture(const pn_plan *plan, const char *name);
+/* Captured values follow the outputs: the name of output i as a capture, or NULL. */
+int pn_plan_n_outs(const pn_plan *plan);
+const char *pn_plan_capture_name(const pn_plan *plan, int i);
 /* A new array with a copy of output i. */
 pencl_status pn_plan_array(pencl_array **out, pn_plan *plan, int i);
 

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TransformerLM: nothing but a wrapper that holds body and metadata and checks what goes in. */
+#include "lm/lm.h"
+
+#include <inttypes.h>
+
+static pencl_status check_metadata(pencl_ctx *ctx, const pencl_lm_metadata *m)
+{
+    if (m->embedding_dim < 1 || m->projection_dim < 1 || m->mlp_hidden_dim < 1 ||
+        m->vocab_size < 1) {
+        return PN_FAIL(ctx, PENCL_E_ARG, "metadata: every size must be at least 1");
+    }
+    if (m->n_common < 0 || m->n_common > 2 || m->n_query_only < 0 || m->n_query_only > 2) {
+        return PN_FAIL(ctx, PENCL_E_ARG, "metadata: at most 2 head axes of each kind");
+    }
+    return PENCL_OK;
+}
+
+pencl_status pencl_lm_new(pencl_lm **out,
+                          pencl_device *device,
+                          pencl_layer *body,
+                          const pencl_lm_metadata *metadata)
+{
+    pencl_ctx *ctx = pn_device_ctx(device);
+    pn_error_clear(ctx);
+    PENCL_TRY(check_metadata(ctx, metadata));
+    pencl_lm *lm = pn_calloc(1, sizeof *lm);
+    if (lm == NULL) {
+        return PN_NOMEM(ctx);
+    }
+    lm->ctx = ctx;
+    lm->device = device;
+    lm->body = pencl_layer_ref(body);
+    lm->metadata = *metadata;
+    pencl_status st = pn_pool_new(&lm->pool, device);
+    if (st != PENCL_OK) {
+        pencl_lm_free(lm);
+        return st;
+    }
+    *out = lm;
+    return PENCL_OK;
+}
+
+void pencl_lm_free(pencl_lm *lm)
+{
+    if (lm == NULL) {
+        return;
+    }
+    for (int i = 0; i < PN_KEPT_PLANS; i++) {
+        pn_plan_free(lm->plans[i].plan);
+        pn_free(lm->plans[i].slots);
+    }
+    pn_pool_free(lm->pool);
+    pencl_layer_free(lm->body);
+    pn_free(lm);
+}
+
+pencl_layer *pencl_lm_body(const pencl_lm *lm)
+{
+    return lm->body;
+}
+
+const pencl_lm_metadata *pencl_lm_metadata_of(const pencl_lm *lm)
+{
+    return &lm->metadata;
+}
+
+pencl_device *pencl_lm_device(const pencl_lm *lm)
+{
+    return lm->device;
+}
+
+pencl_status pn_lm_check_tokens(const pencl_lm *lm, const int32_t *tokens, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (tokens[i] < 0 || tokens[i] >= lm->metadata.vocab_size) {
+            return PN_FAIL(lm->ctx, PENCL_E_TOKEN_RANGE,
+                           "token %zu is %" PRId32 ", outside the vocabulary of %" PRId64, i,
+                           tokens[i], lm->metadata.vocab_size);
+        }
+    }
+    return PENCL_OK;
+}
+
+pencl_status pn_lm_trace(pencl_value **out,
+                         pencl_layer *body,
+                         pencl_value *tokens,
+                         const pencl_side_inputs *side)
+{
+    *out = pencl_layer_call(body, tokens, side);
+    if (*out != NULL) {
+        return PENCL_OK;
+    }
+    return pencl_graph_finish(tokens->graph);
+}
