@@ -77,17 +77,19 @@ static const char *name_of(const einsum *e, const char *index)
     return name != NULL ? name : axis_of(&e->second, index);
 }
 
+/* The input with its axes under the names they work under. */
 static pencl_value *rename_axes(const einsum *e, const term *t, pencl_value *x)
 {
     for (int i = 0; x != NULL && i < t->n; i++) {
-        const char *axis = t->words[i].axis;
-        const char *name = name_of(e, t->words[i].index);
-        if (pn_spec_find(&x->view.spec, axis) < 0) {
+        if (pn_spec_find(&x->view.spec, t->words[i].axis) < 0) {
             return pn_value_refuse(x, PENCL_E_AXIS, "input %d needs axis '%s'", t == &e->second,
-                                   axis);
+                                   t->words[i].axis);
         }
-        if (strcmp(axis, name) != 0) {
-            x = pencl_value_rename(x, axis, name);
+    }
+    for (int i = 0; i < t->n; i++) {
+        const char *name = name_of(e, t->words[i].index);
+        if (strcmp(t->words[i].axis, name) != 0) {
+            x = pencl_value_rename(x, t->words[i].axis, name);
         }
     }
     return x;
