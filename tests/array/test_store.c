@@ -286,6 +286,7 @@ Suite *suite_array_store(void)
     tcase_add_test(whole, running_out_of_memory_leaks_nothing);
     suite_add_tcase(suite, whole);
     TCase *parts = tcase_create("parts");
+    tcase_set_timeout(parts, 60); /* seconds: a few megabytes, under sanitizers */
     tcase_add_checked_fixture(parts, setup_small, teardown);
     tcase_add_test(parts, large_matrices_come_in_parts);
     tcase_add_loop_test(parts, fill_asks_for_every_row_once, 0, 2);
