@@ -106,7 +106,7 @@ void pn_layers_add(pn_layers *list, pencl_layer *layer)
 {
     if (layer != NULL && !list->failed && list->n == list->room) {
         int room = list->room == 0 ? 16 : list->room * 2;
-        pencl_layer **items = pn_realloc(list->items, (size_t)room, sizeof *items);
+        pencl_layer **items = pn_realloc(list->items, (size_t)room, sizeof(pencl_layer *));
         list->failed = items == NULL;
         if (items != NULL) {
             list->items = items;

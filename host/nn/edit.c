@@ -40,7 +40,7 @@ rebuild_layers(pencl_attribute *a, const edit *e, int depth, int field, span *re
 {
     const pencl_attribute old = *a;
     size_t room = (size_t)(old.n + rest->end - rest->first); /* each may get a follower */
-    pencl_layer **layers = pn_calloc(room, sizeof *layers);
+    pencl_layer **layers = pn_calloc(room, sizeof(pencl_layer *));
     a->layers = layers;
     a->n = 0;
     if (layers == NULL) {

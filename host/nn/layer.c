@@ -103,7 +103,7 @@ static pencl_status copy_layers(pencl_attribute *to,
     if (n < 0 || from->layers == NULL) {
         return missing(ctx, type, from->name);
     }
-    pencl_layer **copy = pn_calloc((size_t)n, sizeof *copy);
+    pencl_layer **copy = pn_calloc((size_t)n, sizeof(pencl_layer *));
     if (copy == NULL) {
         return PN_NOMEM(ctx);
     }

@@ -66,9 +66,10 @@ START_TEST(rope_of_a_subset_leaves_the_rest)
     fill_noise(values, SEQ * HEADS * D, 5);
     memcpy(want, values, sizeof want);
     for (int row = 0; row < SEQ * HEADS; row++) {
-        float *y = want + row * D;
+        float *y = &want[(size_t)row * D];
         for (int i = 0; i < R / 2; i++) {
-            double angle = at[row / HEADS] / pow(500, 2.0 * i / R) / 8;
+            int position = at[row / HEADS];
+            double angle = position / pow(500, 2.0 * i / R) / 8;
             double a = (double)values[row * D + i];
             double b = (double)values[row * D + i + R / 2];
             y[i] = (float)(a * cos(angle) - b * sin(angle));
@@ -356,7 +357,7 @@ START_TEST(attention_follows_its_formula)
     for (int token = 0; token < T; token++) {
         double heads[HEADS * PROJ];
         for (int h = 0; h < HEADS; h++) {
-            attend(heads + h * PROJ, &w, h, values, token);
+            attend(&heads[(size_t)h * PROJ], &w, h, values, token);
         }
         for (int e = 0; e < EMB; e++) {
             double sum = 0;

@@ -229,8 +229,8 @@ START_TEST(the_tree_prints_one_line_a_node_and_folds_equal_neighbours)
     static const char *const lines[] = {
         "Sequential\n├─ .sublayers[0] EmbeddingLookup\n",
         "│  └─ .table EmbeddingTable vocabulary_axis=\"vocabulary\"\n",
-        "│     └─ .embeddings Parameter \"transformer/embedder.embeddings\" "
-        "float32(| vocabulary:11, embedding:8)\n",
+        "│     └─ .embeddings Parameter \"transformer/embedder.embeddings\" float32(| ",
+        "(| vocabulary:11, embedding:8)\n",
         "├─ .sublayers[1..3] 3 x TransformerBlock\n",
         "│  ├─ .sublayers[0] Residual\n│  │  └─ .delta Sequential\n",
         ".branches[0] NamedGroup name=\"gate\"\n",

@@ -241,7 +241,7 @@ START_TEST(lookup_and_decode_share_a_table)
     float want[S * E];
     float scores[S * V];
     for (int s = 0; s < S; s++) {
-        memcpy(want + s * E, table + tokens[s] * E, E * sizeof *want);
+        memcpy(&want[(size_t)s * E], &table[(size_t)tokens[s] * E], E * sizeof *want);
         for (int t = 0; t < V; t++) {
             double sum = 0;
             for (int e = 0; e < E; e++) {

@@ -2,31 +2,61 @@
 /* Layers called on arrays, for tests. */
 #include "support/apply.h"
 
+#include "plan/plan.h"
+
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-pencl_status apply_layer(pencl_array **out, pencl_device *device, const apply_call *call)
+/* Side inputs are inputs of the step, as the models give them. */
+static pencl_status trace(pencl_value **y, pencl_graph *graph, const apply_call *call)
 {
-    pencl_ctx *ctx = pn_device_ctx(device);
-    pencl_graph *graph = NULL;
-    *out = NULL;
-    PENCL_TRY(pencl_graph_new(&graph, device));
     pencl_side_inputs side = {0};
-    pencl_status status = PENCL_OK;
-    for (int i = 0; status == PENCL_OK && call->side[i].name != NULL; i++) {
-        pencl_value *value = pencl_graph_array(graph, call->side[i].array);
-        status = pn_side_set(&side, ctx, call->side[i].name, value);
+    for (const apply_side *s = call->side; s->name != NULL; s++) {
+        pencl_value *value = pn_graph_input(graph, s->name, &s->array->view.spec);
+        PENCL_TRY(pn_side_set(&side, graph->ctx, s->name, value));
     }
     pencl_value *x = pencl_graph_array(graph, call->x);
     if (call->second != NULL) {
         x = pencl_value_tuple((pencl_value *[]){x, pencl_graph_array(graph, call->second)}, 2);
     }
-    pencl_value *y = pencl_layer_call(call->layer, x, &side);
-    if (status == PENCL_OK) {
-        status = pencl_eval(graph, &y, 1, out);
+    *y = pencl_layer_call(call->layer, x, &side);
+    return pencl_graph_finish(graph);
+}
+
+static pencl_status fill(pn_plan *plan, const apply_call *call)
+{
+    for (const apply_side *s = call->side; s->name != NULL; s++) {
+        void *to = pn_plan_input(plan, s->name, NULL);
+        if (to != NULL) { /* an input that nothing reads has no room */
+            PENCL_TRY(pencl_array_download(s->array, to, pn_spec_bytes(&s->array->view.spec)));
+        }
     }
+    return PENCL_OK;
+}
+
+pencl_status apply_layer(pencl_array **out, pencl_device *device, const apply_call *call)
+{
+    pencl_graph *graph = NULL;
+    pencl_value *y = NULL;
+    pn_plan *plan = NULL;
+    *out = NULL;
+    PENCL_TRY(pencl_graph_new(&graph, device));
+    pencl_status status = trace(&y, graph, call);
+    if (status == PENCL_OK) {
+        status = pn_plan_new(&plan, graph, &y, 1, NULL);
+    }
+    if (status == PENCL_OK) {
+        status = fill(plan, call);
+    }
+    if (status == PENCL_OK) {
+        status = pn_plan_run(plan);
+    }
+    if (status == PENCL_OK) {
+        status = pn_plan_array(out, plan, 0);
+    }
+    pn_plan_free(plan);
     pencl_graph_free(graph);
     return status;
 }
