@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One test case of an op, made from its texts: inputs in plain host memory and what the reference
+ * gives for them. */
+#ifndef PENCL_TESTS_SUPPORT_OP_CASE_H
+#define PENCL_TESTS_SUPPORT_OP_CASE_H
+
+#include "op/op.h"
+
+/* An input, or the output, in C order of its spec. */
+typedef struct case_data {
+    pn_spec spec;
+    size_t bytes;
+    void *plain;
+} case_data;
+
+typedef struct op_case {
+    const pn_op_def *def;
+    const pn_op_case *row;
+    pn_op_call call; /* inferred */
+    case_data in[PN_MAX_IN];
+    case_data expected; /* of an op in place: all of input 0 afterwards */
+} op_case;
+
+/* What an input is filled with (pn_op_case.fill); noise is seeded and from -1 to 1.
+ *   NULL            noise
+ *   "zero"          zeros
+ *   "large"         noise times 10000
+ *   "ties"          whole numbers from 0 to 3
+ *   "masked"        noise, half of it replaced by mask's value, every third row wholly
+ *   "positions:N"   N, N + 1, ... along the last axis; N may be left out
+ *   "padded:N"      -1 for the first N along the last axis, then 0, 1, ...
+ *   "ids:N"         whole numbers below N
+ *   "counts:E,N"    {E, N, E + N, 0}: slots in use, new tokens, both */
+pencl_status
+op_case_make(op_case *out, pencl_ctx *ctx, const pn_op_def *def, const pn_op_case *row);
+void op_case_free(op_case *c);
+
+/* Writes what differs between the output `plain` and what is expected, as far as the op's tolerance
+ * does not allow it; true when nothing does. */
+bool op_case_compare(const op_case *c, const void *plain, pn_text *report);
+
+#endif
