@@ -4,8 +4,8 @@
  * zeros, written by the first part. */
 #ifndef COLS
 #define COLS 32
-#define W_F32
-#define LAYOUT_ROWS16
+#define DTYPE_f32
+#define LAYOUT_rows16
 #endif
 #include "lib/weights.clh"
 

@@ -41,7 +41,7 @@ static void name_heads(builder *b, pencl_lm_metadata *m)
         pn_copy(m->query_only_head_axes[m->n_query_only++].name, PENCL_AXIS_NAME_MAX,
                 PENCL_AXIS_QUERY_HEADS);
     }
-    snprintf(b->heads, sizeof b->heads, "%s %s projection", b->common, b->query_only);
+    snprintf(b->heads, sizeof b->heads, "%.200s %.200s projection", b->common, b->query_only);
     snprintf(b->kv_heads, sizeof b->kv_heads, "%.200s projection", b->common);
 }
 

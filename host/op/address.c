@@ -58,6 +58,12 @@ add_sum(pn_text *out, const pn_operand *o, const char *const *index, int64_t col
     }
 }
 
+void pn_address_macro(pn_text *out)
+{
+    pn_text_add(out, "#ifndef PN_ROWS16\n#define PN_ROWS16(r, c, cols) "
+                     "((((r) >> 4) * (cols) + (c)) * 16 + ((r) & 15))\n#endif\n");
+}
+
 void pn_address(pn_text *out, const pn_operand *o, const char *const *index)
 {
     if (o->store == NULL || o->store->layout != &pn_layout_rows16) {

@@ -63,9 +63,8 @@ static void define_all(pn_text *out, const pn_task *t)
     const pn_op_call *c = t->call;
     sizes s = measure(c);
     pn_attention_inputs in = pn_attention_optional(c);
-    pn_text_add(out,
-                "#define PN_ROWS16(r, c, cols) ((((r) >> 4) * (cols) + (c)) * 16 + ((r) & 15))\n"
-                "#define DIM %d\n#define N_HEADS %d\n#define TQ %d\n#define WINDOW %d\n",
+    pn_address_macro(out);
+    pn_text_add(out, "#define DIM %d\n#define N_HEADS %d\n#define TQ %d\n#define WINDOW %d\n",
                 (int)s.width, (int)s.heads, (int)rows_per_item(&s), (int)c->num[PN_ATT_WINDOW]);
     if (c->num[PN_ATT_SOFT_CAP] > 0) {
         pn_text_add(out, "#define SOFT_CAPPED\n#define SOFT_CAP %.9ef\n", c->num[PN_ATT_SOFT_CAP]);

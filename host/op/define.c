@@ -59,6 +59,7 @@ void pn_define_operand(
     pn_text *out, const char *name, const char *params, const pn_operand *o, const pn_index *index)
 {
     pencl_dtype dtype = o->view.spec.dtype;
+    pn_address_macro(out);
     pn_text_add(out, "#define %s_AT(%s) (", name, params);
     pn_address(out, o, index->of);
     pn_text_add(out, ")\n#define %s_T %s\n", name, pn_storage_type(dtype));

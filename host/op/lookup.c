@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lookup: rows of a table at integer ids; an id outside the table (padding) gives zeros. */
-#include "op/task.h"
+#include "op/matmul.h"
 
-#include <ctype.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { TABLE, IDS }; /* inputs */
@@ -75,22 +72,6 @@ static bool fits(const pn_task *t, const pn_caps *caps)
            t->program[0] == NULL;
 }
 
-static void define(pn_text *out, const pn_store *s)
-{
-    char type[16];
-    char layout[16];
-    pn_copy(type, sizeof type, pencl_dtype_name(s->matrix.dtype));
-    pn_copy(layout, sizeof layout, s->layout->name);
-    for (char *p = type; *p != '\0'; p++) {
-        *p = (char)toupper((unsigned char)*p);
-    }
-    for (char *p = layout; *p != '\0'; p++) {
-        *p = (char)toupper((unsigned char)*p);
-    }
-    pn_text_add(out, "#define COLS %" PRId64 "\n#define W_%s\n#define LAYOUT_%s\n", s->matrix.cols,
-                type, layout);
-}
-
 static pencl_status emit_part(pn_emit *e, const pn_task *t, int part, const char *prelude)
 {
     const pn_store *s = t->in[TABLE].store;
@@ -119,9 +100,10 @@ static pencl_status emit_part(pn_emit *e, const pn_task *t, int part, const char
 static pencl_status emit(pn_emit *e, const pn_task *t)
 {
     pn_text prelude = {0};
-    define(&prelude, t->in[TABLE].store);
+    const pn_store *s = t->in[TABLE].store;
+    pn_mm_weights(&prelude, &s->matrix, s->layout);
     pencl_status st = prelude.failed ? PN_NOMEM(pn_emit_ctx(e)) : PENCL_OK;
-    for (int part = 0; st == PENCL_OK && part < t->in[TABLE].store->n_parts; part++) {
+    for (int part = 0; st == PENCL_OK && part < s->n_parts; part++) {
         st = emit_part(e, t, part, pn_text_get(&prelude));
     }
     pn_text_free(&prelude);

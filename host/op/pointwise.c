@@ -201,8 +201,7 @@ static void emit_segment(pn_text *text, const pn_task *t, int part, int first_pa
 /* The whole source: parameters o0, o0_at, n0, start0, end0, ... then p0, p0_at, ... */
 static void compose(pn_text *source, const pn_task *t)
 {
-    pn_text_add(source,
-                "#define PN_ROWS16(r, c, cols) ((((r) >> 4) * (cols) + (c)) * 16 + ((r) & 15))\n");
+    pn_address_macro(source);
     pn_text_add(source, "ushort pn_to_bf16(float f)\n{\n    const uint u = as_uint(f);\n"
                         "    return (ushort)((u + 0x7fff + ((u >> 16) & 1)) >> 16);\n}\n");
     pn_text_add(source, "__kernel __attribute__((reqd_work_group_size(%d, 1, 1)))\nvoid pointwise(",

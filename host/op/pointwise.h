@@ -8,6 +8,8 @@
 /* Appends the element address of an operand at the given index texts (one for each axis of its
  * view): strides are written as literals; rows16 storage of a dense type is understood. */
 void pn_address(pn_text *out, const pn_operand *o, const char *const *index);
+/* Defines the macro that such an address uses; once a program. */
+void pn_address_macro(pn_text *out);
 /* A load of type float (int for I32) from parameter pointer `p` at address text `at`. */
 void pn_load(pn_text *out, pencl_dtype dtype, const char *p, const char *at);
 /* The OpenCL C pointer type of a dtype's storage: "float", "half", "ushort", "int". */

@@ -18,6 +18,12 @@ static pn_operand operand_of(const lowering *l, const pencl_value *v)
     return o;
 }
 
+/* The tasks outlive the graph: names and calls are copied. NULL stays NULL. */
+static const char *copy_name(pn_ir *ir, const char *name)
+{
+    return name == NULL ? NULL : pn_arena_print(ir->arena, "%s", name);
+}
+
 static pencl_status lower_input(lowering *l, const pn_node *node)
 {
     int temp = pn_ir_new_temp(l->ir, &node->call.out);
@@ -25,7 +31,7 @@ static pencl_status lower_input(lowering *l, const pn_node *node)
         return PN_NOMEM(l->ir->ctx);
     }
     pn_temp *t = &l->ir->temps[temp];
-    t->name = node->name;
+    t->name = copy_name(l->ir, node->name);
     t->array = node->array;
     t->place = node->array != NULL ? PN_IN_ARRAY : PN_IN_STEP;
     l->base[node->id] = (pn_operand){.temp = temp, .slot = -1};
@@ -52,14 +58,15 @@ static pencl_status make_program(lowering *l, pn_task *t)
     return PENCL_OK;
 }
 
-static pencl_status lower_op(lowering *l, pn_node *node)
+static pencl_status lower_op(lowering *l, const pn_node *node)
 {
     pn_ir *ir = l->ir;
     pn_task *t = pn_ir_new_task(ir);
-    if (t == NULL) {
+    pn_op_call *call = pn_ir_copy_call(ir, &node->call);
+    if (t == NULL || call == NULL) {
         return PN_NOMEM(ir->ctx);
     }
-    t->call = &node->call;
+    t->call = call;
     t->n_in = node->call.n_in;
     t->n_parts = 1;
     for (int i = 0; i < t->n_in; i++) {
@@ -72,7 +79,7 @@ static pencl_status lower_op(lowering *l, pn_node *node)
         if (temp < 0) {
             return PN_NOMEM(ir->ctx);
         }
-        ir->temps[temp].name = node->capture_name;
+        ir->temps[temp].name = copy_name(ir, node->capture_name);
         ir->temps[temp].keep = node->capture_name != NULL;
         t->out[0] =
             (pn_operand){.view = pn_view_contiguous(&node->call.out), .temp = temp, .slot = -1};
@@ -87,7 +94,7 @@ static pencl_status lower_op(lowering *l, pn_node *node)
 static pencl_status lower_nodes(lowering *l)
 {
     for (int i = 0; i < l->graph->n_nodes; i++) {
-        pn_node *node = l->graph->nodes[i];
+        const pn_node *node = l->graph->nodes[i];
         switch (node->kind) {
         case PN_NODE_INPUT:
             PENCL_TRY(lower_input(l, node));
