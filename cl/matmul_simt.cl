@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* matmul_simt: a few tokens times stored weights, for GPUs.
+ *
+ * A work-group takes a tile of 16 rows and TOKENS tokens. Its LANES are 4 by 16: 4 lanes hold 4 rows
+ * each, so that neighbouring lanes read neighbouring bytes, times 16 slices of the columns, whose
+ * sums are added up in local memory at the end. */
+#define W_LANES 4
+#include "lib/norm.clh"
+#include "lib/parts.clh"
+#include "lib/row_group.clh"
+#include "lib/weights.clh"
+
+#define F                    float
+#define LOADF(p, at)         ((p)[at])
+#define STOREF(p, at, value) ((p)[at] = (value))
+
+enum { SLICES = LANES / 4 };
+
+#ifdef NORM
+#define X_SPACE    __local
+#define X_ROW(t)   (x + (t) * COLS)
+
+/* One token's row, normalised, into local memory. */
+static inline void normalise(__global const float *x,
+                             uint token,
+                             __local float *to,
+                             __local float *shared NORM_PARAMS)
+{
+    const uint lane = get_local_id(0);
+    float mean = 0.0f;
+#ifdef NORM_LAYER
+    for (uint k = lane; k < COLS; k += LANES) {
+        mean += x[k];
+    }
+    mean = lanes_sum(mean, shared) / COLS;
+#endif
+    float squares = 0.0f;
+    for (uint k = lane; k < COLS; k += LANES) {
+        const float d = x[k] - mean;
+        squares += d * d;
+    }
+    const float scale = NORM_SCALE(lanes_sum(squares, shared), COLS);
+    for (uint k = lane; k < COLS; k += LANES) {
+        const float v = (x[k] - mean) * scale;
+        to[k] = NORM_PROGRAM(v, v, (long)token, k);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+}
+#else
+#define X_SPACE  __global
+#define X_ROW(t) (x + min(token + (t), tokens - 1) * x_step)
+#endif
+
+/* This lane's slice: acc[t] = the sum over its columns of w[row .. row + 3, column] * x[t, column]. */
+static inline void multiply_slice(weights w,
+                                  uint row,
+                                  X_SPACE const float *x,
+                                  long x_step,
+                                  uint token,
+                                  uint tokens,
+                                  float4 *acc)
+{
+    const uint slice = get_local_id(0) / 4;
+    for (uint t = 0; t < TOKENS; t++) {
+        acc[t] = 0.0f;
+    }
+#ifdef W_SCALED
+    for (uint block = 0; block < BLOCKS; block++) {
+        const float4 scale = w_scale(w, row, block);
+        float4 a;
+        float4 b;
+        w_pair(w, row, block, slice, &a, &b);
+#ifdef W_SHIFTED
+        const float4 least = w_min(w, row, block);
+        a = a * scale + least;
+        b = b * scale + least;
+#else
+        a *= scale;
+        b *= scale;
+#endif
+        for (uint t = 0; t < TOKENS; t++) {
+            X_SPACE const float *p = X_ROW(t) + block * 32 + slice;
+            acc[t] += a * p[0] + b * p[16];
+        }
+    }
+#else
+    for (uint col = slice; col < COLS; col += SLICES) {
+        const float4 a = w_column(w, row, col);
+        for (uint t = 0; t < TOKENS; t++) {
+            acc[t] += a * X_ROW(t)[col];
+        }
+    }
+#endif
+}
+
+/* Adds up the slices: sums[t * LANES * 4 + r] is then row r's sum for token t. */
+static inline void add_slices(const float4 *acc, __local float *sums)
+{
+    __local float4 *room = (__local float4 *)sums;
+    const uint lane = get_local_id(0);
+    for (uint t = 0; t < TOKENS; t++) {
+        room[t * LANES + lane] = acc[t];
+    }
+    for (uint n = LANES / 2; n >= 4; n /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lane < n) {
+            for (uint t = 0; t < TOKENS; t++) {
+                room[t * LANES + lane] += room[t * LANES + lane + n];
+            }
+        }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+}
+
+/* Work-groups: tiles from `first` on, by TOKENS tokens (1 to 4) of `tokens`. */
+__kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+matmul_simt(__global const float *x_in,
+            const long x_at,
+            const long x_step,
+            const uint tokens,
+            const uint first PART_PARAMS)
+{
+    __local float4 room0[TOKENS * LANES];
+    __local float *s0 = (__local float *)room0;
+    const uint lane = get_local_id(0);
+    const uint tile = first + get_group_id(0);
+    const uint token = get_group_id(1) * TOKENS;
+#ifdef NORM
+    __local float shared[LANES];
+    __local float x[TOKENS * COLS];
+    for (uint t = 0; t < TOKENS; t++) {
+        const uint from = min(token + t, tokens - 1);
+        normalise(x_in + x_at + from * x_step, from, x + t * COLS, shared NORM_ARGS);
+    }
+#else
+    __global const float *x = x_in + x_at;
+#endif
+    weights w;
+    uint row;
+    uint rows;
+    float4 acc[TOKENS];
+    OPEN_TILE(tile, w, row, rows)
+    multiply_slice(w, row + lane % 4 * 4, x, x_step, token, tokens, acc);
+    add_slices(acc, s0);
+#ifdef JOINT
+    __local float4 room1[TOKENS * LANES];
+    __local float *s1 = (__local float *)room1;
+    OPEN_JOINT(w)
+    multiply_slice(w, row + lane % 4 * 4, x, x_step, token, tokens, acc);
+    add_slices(acc, s1);
+#else
+    __local float *s1 = s0;
+#endif
+    /* 16 lanes a token. */
+    const uint t = lane / 16;
+    const uint r = lane % 16;
+    if (t < TOKENS && token + t < tokens && row + r < rows) {
+        const float v0 = s0[t * LANES * 4 + r];
+        const float v1 = s1[t * LANES * 4 + r];
+        PUT(tile, token + t, row + r, v0, v1)
+    }
+}

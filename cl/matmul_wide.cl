@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* matmul_wide: a few tokens times stored weights, where a work-item is best a vector unit. */
+#define W_LANES 16
+#ifndef QUAD
+#define QUAD 8 /* floats of the device's own vectors: 4, 8 or 16 */
+#endif
+#include "lib/parts.clh"
+#include "lib/weights.clh"
+#include "lib/lanes16.clh"
+#include "lib/norm.clh"
+#include "lib/lanes.clh"
+
+#ifdef NORM
+#define X_SPACE __local
+#define X_STEP  COLS
+#else
+#define X_SPACE __global
+#define X_STEP  x_step
+#endif
+
+#ifdef NORM
+/* One token's row, normalised, into local memory. COLS is a multiple of 16. */
+static inline void normalise(__global const float *x, uint token, __local float *to NORM_PARAMS)
+{
+    const uint lanes = 16;
+    float mean = 0.0f;
+    float16 sums = 0.0f;
+#ifdef NORM_LAYER
+    for (uint k = 0; k < COLS; k += 16) {
+        sums += vload16(0, x + k);
+    }
+    mean = sum_of_lanes(sums) / COLS;
+    sums = 0.0f;
+#endif
+    for (uint k = 0; k < COLS; k += 16) {
+        const float16 d = vload16(0, x + k) - mean;
+        sums += d * d;
+    }
+    const float scale = NORM_SCALE(sum_of_lanes(sums), COLS);
+    for (uint k = 0; k < COLS; k += 16) {
+        const float16 v = (vload16(0, x + k) - mean) * scale;
+        vstore16(NORM_PROGRAM(v, v, (long)token, k), 0, to + k);
+    }
+    (void)lanes;
+}
+#endif
+
+#ifdef W_SCALED
+/* Blocks: their quants are multiplied as they are, the scale is applied to a block's sum, and the
+ * minimum to the sum of its activations. */
+#ifdef EXPANDED
+/* Activations as w_quads has its columns: each four times, high columns times W_HIGH_SCALE. */
+static inline void expand(X_SPACE const float *x, __local float *to)
+{
+    for (uint block = 0; block < BLOCKS; block++) {
+        for (uint k = 0; k < 16; k++) {
+            vstore4((float4)(x[block * 32 + k]), block * 32 + k, to);
+            vstore4((float4)(x[block * 32 + k + 16] * W_HIGH_SCALE), block * 32 + k + 16, to);
+        }
+    }
+}
+
+#define X_QUAD(t, col, factor) Q_LOAD(0, quads + ((t)*COLS + (col)) * 4)
+#else
+static inline QF spread(X_SPACE const float *x)
+{
+#if QUAD == 4
+    return (float4)(x[0]);
+#elif QUAD == 8
+    return (float8)((float4)(x[0]), (float4)(x[1]));
+#else
+    return (float16)((float4)(x[0]), (float4)(x[1]), (float4)(x[2]), (float4)(x[3]));
+#endif
+}
+
+#define X_QUAD(t, col, factor) (spread(x + (t)*X_STEP + (col)) * (factor))
+#endif
+
+#ifdef W_SHIFTED
+static inline void sum_blocks(X_SPACE const float *x, __local float *sums)
+{
+    for (uint block = 0; block < BLOCKS; block++) {
+        sums[block] = sum_of_lanes(vload16(0, x + block * 32) + vload16(1, x + block * 32));
+    }
+}
+#endif
+
+/* Sums over a quad vector's columns. */
+static inline float4 fold(QF v)
+{
+#if QUAD == 4
+    return v;
+#elif QUAD == 8
+    return v.lo + v.hi;
+#else
+    return (v.lo.lo + v.hi.lo) + (v.lo.hi + v.hi.hi);
+#endif
+}
+
+/* Element j of vector b becomes row 4 j + b. */
+static inline float16 in_row_order(const QF *s)
+{
+    float4 a = fold(s[0]) * W_QUAD_SCALE(0);
+    float4 b = fold(s[1]) * W_QUAD_SCALE(1);
+    float4 c = fold(s[2]) * W_QUAD_SCALE(2);
+    float4 d = fold(s[3]) * W_QUAD_SCALE(3);
+    float4 ab = (float4)(a.x, b.x, a.y, b.y);
+    float4 cd = (float4)(c.x, d.x, c.y, d.y);
+    float4 ab2 = (float4)(a.z, b.z, a.w, b.w);
+    float4 cd2 = (float4)(c.z, d.z, c.w, d.w);
+    return (float16)(ab.lo, cd.lo, ab.hi, cd.hi, ab2.lo, cd2.lo, ab2.hi, cd2.hi);
+}
+
+static inline void multiply_tile(weights w,
+                                 uint row,
+                                 X_SPACE const float *x,
+                                 long x_step,
+                                 __local const float *quads,
+                                 __local const float *sums,
+                                 float16 *acc)
+{
+    for (uint t = 0; t < TOKENS; t++) {
+        acc[t] = 0.0f;
+    }
+    for (uint block = 0; block < BLOCKS; block++) {
+        QF s[TOKENS * 4];
+#pragma unroll
+        for (uint i = 0; i < TOKENS * 4; i++) {
+            s[i] = 0.0f;
+        }
+        for (uint k = 0; k < 16; k += QUAD / 4) {
+            QF low[4];
+            QF high[4];
+            w_quads(w, row, block, k, low, high);
+#pragma unroll
+            for (uint t = 0; t < TOKENS; t++) {
+                QF x_low = X_QUAD(t, block * 32 + k, 1.0f);
+                QF x_high = X_QUAD(t, block * 32 + k + 16, W_HIGH_SCALE);
+#pragma unroll
+                for (uint b = 0; b < 4; b++) {
+                    s[t * 4 + b] += low[b] * x_low;
+                    s[t * 4 + b] += high[b] * x_high;
+                }
+            }
+        }
+        float16 scale = w_scale(w, row, block);
+#pragma unroll
+        for (uint t = 0; t < TOKENS; t++) {
+            acc[t] += scale * in_row_order(s + t * 4);
+#ifdef W_SHIFTED
+            acc[t] += w_min(w, row, block) * sums[t * BLOCKS + block];
+#endif
+        }
+    }
+}
+
+#else /* dense types */
+
+/* Odd and even columns are summed apart: one chain of additions would wait for itself. */
+static inline void multiply_tile(weights w,
+                                 uint row,
+                                 X_SPACE const float *x,
+                                 long x_step,
+                                 __local const float *quads,
+                                 __local const float *sums,
+                                 float16 *acc)
+{
+    float16 odd[TOKENS];
+#pragma unroll
+    for (uint t = 0; t < TOKENS; t++) {
+        acc[t] = 0.0f;
+        odd[t] = 0.0f;
+    }
+    for (uint col = 0; col + 1 < COLS; col += 2) {
+        float16 a = w_column(w, row, col);
+        float16 b = w_column(w, row, col + 1);
+#pragma unroll
+        for (uint t = 0; t < TOKENS; t++) {
+            acc[t] += a * x[t * X_STEP + col];
+            odd[t] += b * x[t * X_STEP + col + 1];
+        }
+    }
+#if COLS % 2 != 0
+    float16 last = w_column(w, row, COLS - 1);
+    for (uint t = 0; t < TOKENS; t++) {
+        acc[t] += last * x[t * X_STEP + COLS - 1];
+    }
+#endif
+#pragma unroll
+    for (uint t = 0; t < TOKENS; t++) {
+        acc[t] += odd[t];
+    }
+}
+#endif
+
+/* Work-items: tiles first .. first + count - 1, in runs of `run`. Work-group: 1. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void matmul_wide(
+    __global const float *x_in, long x_at, long x_step, uint first, uint count, uint run PART_PARAMS)
+{
+    X_SPACE const float *x;
+    __local const float *quads = 0;
+    __local const float *sums = 0;
+#ifdef NORM
+    __local float normal[TOKENS * COLS];
+    for (uint t = 0; t < TOKENS; t++) {
+        normalise(x_in + x_at + t * x_step, t, normal + t * COLS NORM_ARGS);
+    }
+    x = normal;
+#else
+    x = x_in + x_at;
+#endif
+#if defined(EXPANDED) && defined(W_SCALED)
+    __local float expanded[TOKENS * COLS * 4];
+    for (uint t = 0; t < TOKENS; t++) {
+        expand(x + t * X_STEP, expanded + t * COLS * 4);
+    }
+    quads = expanded;
+#endif
+#ifdef W_SHIFTED
+    __local float block_sums[TOKENS * BLOCKS];
+    for (uint t = 0; t < TOKENS; t++) {
+        sum_blocks(x + t * X_STEP, block_sums + t * BLOCKS);
+    }
+    sums = block_sums;
+#endif
+    const uint begin = get_global_id(0) * run;
+    const uint end = min(begin + run, count);
+    for (uint i = begin; i < end; i++) {
+        const uint tile = first + i;
+        weights w;
+        uint row;
+        uint rows;
+        float16 v0[TOKENS];
+        OPEN_TILE(tile, w, row, rows)
+        multiply_tile(w, row, x, x_step, quads, sums, v0);
+#ifdef JOINT
+        float16 v1[TOKENS];
+        OPEN_JOINT(w)
+        multiply_tile(w, row, x, x_step, quads, sums, v1);
+#else
+        float16 *v1 = v0;
+#endif
+        const uint lanes = rows - row;
+        for (uint t = 0; t < TOKENS; t++) {
+            PUT(tile, t, row, v0[t], v1[t])
+        }
+    }
+}
