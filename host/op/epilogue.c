@@ -72,7 +72,7 @@ static void
 step_function(pn_text *out, const char *name, int index, const pn_pw_step *step, const char *type)
 {
     static const char letters[] = "abc";
-    pn_text_add(out, "%s __attribute__((overloadable)) pn_%s_%d(", type, name, index);
+    pn_text_add(out, "static inline %s __attribute__((overloadable)) pn_%s_%d(", type, name, index);
     for (int a = 0; a < step->n_args; a++) {
         pn_text_add(out, "%s%s %c", a ? ", " : "", type, letters[a]);
     }
