@@ -54,13 +54,19 @@ static pencl_status need_positions(pencl_ctx *ctx,
     return pn_need_within(ctx, c, in, &all);
 }
 
-static pencl_status need_optional(pencl_ctx *ctx, const pn_op_call *c, const pn_spec *groups)
+static pencl_status need_arity(pencl_ctx *ctx, const pn_op_call *c)
 {
     pn_attention_inputs in = pn_attention_optional(c);
     int n = PN_ATT_OPTIONAL + (in.counts >= 0 ? 1 : 0) + (in.token_sequence >= 0 ? 2 : 0);
-    if (c->n_in != n) {
-        return PN_FAIL(ctx, PENCL_E_ARITY, "attention: %d inputs, not %d", c->n_in, n);
+    if (c->n_in == n) {
+        return PENCL_OK;
     }
+    return PN_FAIL(ctx, PENCL_E_ARITY, "attention: %d inputs, not %d", c->n_in, n);
+}
+
+static pencl_status need_optional(pencl_ctx *ctx, const pn_op_call *c, const pn_spec *groups)
+{
+    pn_attention_inputs in = pn_attention_optional(c);
     if (in.counts >= 0) {
         PENCL_TRY(pn_need_int(ctx, c, in.counts));
         PENCL_TRY(pn_need_size(ctx, c, in.counts, "counts", 4));
@@ -82,6 +88,7 @@ static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
     const char *kv_seq = c->names[PN_ATT_KV_SEQ];
     const char *projection = c->names[PN_ATT_PROJECTION];
     const pn_spec *q = &c->in[PN_ATT_Q];
+    PENCL_TRY(need_arity(ctx, c));
     PENCL_TRY(pn_need_float(ctx, c, PN_ATT_Q));
     PENCL_TRY(pn_need_axis(ctx, c, PN_ATT_Q, seq));
     PENCL_TRY(pn_need_axis(ctx, c, PN_ATT_Q, projection));
