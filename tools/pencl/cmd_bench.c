@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pencl bench: the speed of a model, as llama-bench's table, or of single operations. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct settings {
+    model_settings use;
+    const char *op;
+    int64_t n_prompt;
+    int64_t n_gen;
+    int64_t repetitions;
+    bool json;
+} settings;
+
+static const settings defaults = {
+    .use.on = DEVICE_DEFAULTS,
+    .n_prompt = 512,
+    .n_gen = 128,
+    .repetitions = 5,
+};
+
+#define AT(field) offsetof(settings, field)
+static const option options[] = {
+    {'m', "model", "MODEL", OPTION_TEXT, AT(use.model), 0, 0, NULL, "a GGUF file"},
+    {0, "op", "X", OPTION_TEXT, AT(op), 0, 0, NULL,
+     "an operation instead of a model, or all of them"},
+    {'p', "n-prompt", "N", OPTION_WHOLE, AT(n_prompt), 0, 1 << 24, NULL,
+     "tokens of the prompt test; 0: none"},
+    {'n', "n-gen", "N", OPTION_WHOLE, AT(n_gen), 0, 1 << 24, NULL,
+     "tokens of the decode test; 0: none"},
+    {'r', "repetitions", "N", OPTION_WHOLE, AT(repetitions), 1, 1000, NULL, "samples of each"},
+    {0, "json", NULL, OPTION_FLAG, AT(json), 0, 0, NULL, "one JSON array"},
+    DEVICE_OPTIONS,
+    {.name = NULL},
+};
+
+static int on_op(void *user, const pencl_bench_op *op)
+{
+    json_t *rows = user;
+    if (rows != NULL) {
+        json_array_append_new(rows, bench_op_json(op));
+    } else {
+        bench_op_row(op);
+    }
+    return fflush(stdout) != 0 || interrupted();
+}
+
+static int bench_ops(work *w, const settings *s)
+{
+    json_t *rows = s->json ? json_array() : NULL;
+    const pencl_bench_ops_options how = {
+        .op = s->op, .repetitions = (int)s->repetitions, .row = on_op, .user = rows};
+    int status = work_device(w, &s->use.on);
+    if (status == EXIT_DONE && !s->json) {
+        bench_op_head();
+    }
+    if (status == EXIT_DONE && pencl_bench_ops(w->device, &how) != PENCL_OK) {
+        status = work_failed(w);
+    }
+    if (status == EXIT_DONE && s->json) {
+        return print_json(rows);
+    }
+    json_decref(rows);
+    return status;
+}
+
+static int stopped(void *user)
+{
+    (void)user;
+    return interrupted();
+}
+
+/* One test: its row, or its object in `rows`. */
+static int bench_test(const work *w, const settings *s, json_t *rows, pencl_bench_options how)
+{
+    pencl_bench_result r = {0};
+    how.repetitions = (int)s->repetitions;
+    how.matmul = s->use.on.matmul;
+    how.stopped = stopped;
+    if (pencl_bench_model(&r, w->model, &how) != PENCL_OK) {
+        return work_failed(w);
+    }
+    if (rows != NULL) {
+        json_array_append_new(rows, bench_model_json(w, &r));
+    } else {
+        bench_model_row(w, &r);
+        fflush(stdout);
+    }
+    pencl_bench_result_free(&r);
+    return EXIT_DONE;
+}
+
+static int bench_model(work *w, const settings *s)
+{
+    json_t *rows = s->json ? json_array() : NULL;
+    int status = work_model(w, "bench", &s->use);
+    if (status == EXIT_DONE && !s->json) {
+        bench_model_head();
+    }
+    if (status == EXIT_DONE && s->n_prompt > 0) {
+        status = bench_test(w, s, rows, (pencl_bench_options){.n_prompt = s->n_prompt});
+    }
+    if (status == EXIT_DONE && s->n_gen > 0) {
+        status = bench_test(w, s, rows, (pencl_bench_options){.n_gen = s->n_gen});
+    }
+    if (status == EXIT_DONE) {
+        work_summary(w, 0, 0, 0, 0);
+    }
+    if (status == EXIT_DONE && s->json) {
+        return print_json(rows);
+    }
+    json_decref(rows);
+    return status;
+}
+
+static int run(const void *given, const words *rest)
+{
+    const settings *s = given;
+    work w = {0};
+    (void)rest;
+    if (s->op != NULL && s->use.model != NULL) {
+        return usage_error("bench", "-m and --op exclude each other");
+    }
+    interrupt_catch(NULL);
+    int status = s->op != NULL ? bench_ops(&w, s) : bench_model(&w, s);
+    work_close(&w);
+    return status;
+}
+
+const command cmd_bench = {
+    .usage = "(-m MODEL | --op X)",
+    .example = "pencl bench -m model.gguf -p 512 -n 128",
+    .options = options,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = run,
+};

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pencl generate: continues a text, printed as it comes. */
+#include "input.h"
+#include "output.h"
+#include "work.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct settings {
+    model_settings use;
+    prompt_settings prompt;
+    int64_t n;
+    pencl_sampler_options sampler;
+    int64_t top_k; /* sampler.top_k */
+    seed seed;     /* sampler.seed */
+    texts stop;
+    bool echo;
+    bool json;
+} settings;
+
+static const settings defaults = {
+    .use.on = DEVICE_DEFAULTS,
+    .n = 128,
+    .sampler = PENCL_SAMPLER_OPTIONS_INIT,
+    .top_k = 40,
+};
+
+#define AT(field) offsetof(settings, field)
+static const option options[] = {
+    MODEL_OPTIONS,
+    PROMPT_OPTIONS(settings, prompt),
+    {'n', "n-predict", "N", OPTION_WHOLE, AT(n), -1, INT32_MAX, NULL,
+     "tokens at most; -1: until the end or a full context"},
+    {0, "temp", "T", OPTION_REAL, AT(sampler.temperature), 0, 1000, NULL, "temperature; 0: greedy"},
+    {0, "top-k", "K", OPTION_WHOLE, AT(top_k), 0, INT32_MAX, NULL, "the K likeliest; 0: all"},
+    {0, "top-p", "P", OPTION_REAL, AT(sampler.top_p), 0, 1, NULL, "the likeliest that make up P"},
+    {0, "min-p", "P", OPTION_REAL, AT(sampler.min_p), 0, 1, NULL,
+     "at least P of the likeliest's share"},
+    {0, "repeat-penalty", "X", OPTION_REAL, AT(sampler.repeat_penalty), 0.01, 100, NULL,
+     "against the last 64 tokens; 1: none"},
+    {0, "seed", "S", OPTION_SEED, AT(seed), 0, 0, NULL, "of the draws (default: any, printed)"},
+    {0, "stop", "TEXT", OPTION_TEXTS, AT(stop), 0, 0, NULL, "end before this text; repeats"},
+    {0, "echo", NULL, OPTION_FLAG, AT(echo), 0, 0, NULL, "print the prompt first"},
+    {0, "json", NULL, OPTION_FLAG, AT(json), 0, 0, NULL, "one JSON document at the end"},
+    {.name = NULL},
+};
+
+static int on_text(void *user, const char *text, size_t size)
+{
+    (void)user;
+    fwrite(text, 1, size, stdout);
+    return fflush(stdout) != 0 || interrupted(); /* no use in going on when nobody can read it */
+}
+
+static int print_result(const work *w, const settings *s, const pencl_generate_result *r)
+{
+    static const char *const stops[] = {"eos", "length", "stop", "cancelled"};
+    json_t *timings = json_pack("{s:{s:f}, s:o, s:o}", "load", "ms", w->load_ms, "prompt",
+                                json_timing(r->n_prompt, r->prompt_ms), "decode",
+                                json_timing(r->n_decoded, r->decode_ms));
+    return print_json(json_pack("{s:I, s:o, s:s, s:s, s:s, s:s, s:I, s:o}", "prompt_tokens",
+                                (json_int_t)r->n_prompt, "tokens", json_ids(r->tokens, r->n_tokens),
+                                "text", r->text, "stop", stops[r->stop], "device",
+                                pencl_device_describe(w->device)->id, "mode", "exact", "seed",
+                                (json_int_t)s->sampler.seed, "timings", timings));
+}
+
+static int
+generate(const work *w, const settings *s, pencl_sampler *sampler, const int32_t *ids, size_t n)
+{
+    const pencl_generate_options how = {
+        .n_predict = s->n,
+        .stop = s->stop.items,
+        .n_stop = s->stop.n,
+        .text = s->json ? NULL : on_text,
+    };
+    pencl_generate_result r = {0};
+    if (pencl_generate(&r, w->session, pencl_model_tokenizer(w->model), sampler, ids, n, &how) !=
+        PENCL_OK) {
+        return work_failed(w);
+    }
+    int status = r.stop == PENCL_STOP_CANCELLED ? EXIT_FAILED : EXIT_DONE;
+    if (s->json && print_result(w, s, &r) != EXIT_DONE) {
+        status = EXIT_FAILED;
+    } else if (!s->json && isatty(STDOUT_FILENO)) { /* elsewhere exactly the text */
+        putchar('\n');
+    }
+    fflush(stdout); /* before the closing line */
+    work_summary(w, r.n_prompt, r.prompt_ms, r.n_decoded, r.decode_ms);
+    pencl_generate_result_free(&r);
+    return status;
+}
+
+static int encode_and_generate(const work *w, const settings *s, const input *prompt)
+{
+    pencl_sampler *sampler = NULL;
+    int32_t *ids = NULL;
+    size_t n = 0;
+    int status = work_encode(&ids, &n, w, prompt, s->prompt.parse_special);
+    if (status == EXIT_DONE && pencl_sampler_new(&sampler, w->ctx, &s->sampler) != PENCL_OK) {
+        status = work_failed(w);
+    }
+    if (status == EXIT_DONE) {
+        work_tell(w, "context %" PRId64 " tokens, seed %" PRIu64, w->context, s->sampler.seed);
+        if (s->echo && !s->json) {
+            fwrite(prompt->data, 1, prompt->size, stdout);
+        }
+        status = generate(w, s, sampler, ids, n);
+    }
+    pencl_sampler_free(sampler);
+    pencl_tokens_free(ids);
+    return status;
+}
+
+static int run(const void *given, const words *rest)
+{
+    settings s = *(const settings *)given;
+    input prompt = {0};
+    work w = {0};
+    (void)rest;
+    s.sampler.seed = seed_or_any(&s.seed);
+    s.sampler.top_k = (int)s.top_k;
+    int status = input_prompt(&prompt, "generate", &s.prompt);
+    if (status == EXIT_DONE) {
+        status = work_model(&w, "generate", &s.use);
+    }
+    if (status == EXIT_DONE) {
+        status = work_session(&w);
+    }
+    if (status == EXIT_DONE) {
+        status = encode_and_generate(&w, &s, &prompt);
+    }
+    free(prompt.data);
+    work_close(&w);
+    return status;
+}
+
+const command cmd_generate = {
+    .usage = "-m MODEL (-p TEXT | -f FILE)",
+    .example = "pencl generate -m model.gguf -p \"The capital of France is\" -n 32 --temp 0",
+    .options = options,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = run,
+};

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pencl inspect: what a model is made of: sizes, the tree of its layers, the plan of a token. */
+#include "output.h"
+#include "work.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct settings {
+    model_settings use;
+    bool plan;
+    bool all;
+} settings;
+
+static const settings defaults = {.use.on = DEVICE_DEFAULTS};
+static const option options[] = {
+    MODEL_OPTIONS,
+    {0, "plan", NULL, OPTION_FLAG, offsetof(settings, plan), 0, 0, NULL,
+     "the kernels of one decoded token instead"},
+    {0, "all", NULL, OPTION_FLAG, offsetof(settings, all), 0, 0, NULL,
+     "every parameter, after the tree"},
+    {.name = NULL},
+};
+
+static void print_summary(const work *w)
+{
+    const pencl_model_info *info = pencl_model_describe(w->model);
+    const pencl_lm_metadata *lm = pencl_lm_metadata_of(pencl_model_lm(w->model));
+    char file[32];
+    char device[32];
+    printf("file          %s, %s\n", info->path, bytes_text(file, sizeof file, info->file_bytes));
+    printf("name          %s\n", info->name);
+    printf("architecture  %s\n", info->architecture);
+    printf("weights       %s, %.2f M parameters, %s on %s\n", info->file_type,
+           (double)info->n_params / 1e6, bytes_text(device, sizeof device, info->weight_bytes),
+           pencl_device_describe(w->device)->id);
+    printf("blocks        %" PRId64 "\n", info->n_blocks);
+    printf("embedding     %" PRId64 ", mlp %" PRId64 "\n", lm->embedding_dim, lm->mlp_hidden_dim);
+    printf("heads        ");
+    for (int i = 0; i < lm->n_common; i++) {
+        printf(" %s %" PRId64 ",", lm->common_head_axes[i].name, lm->common_head_axes[i].size);
+    }
+    for (int i = 0; i < lm->n_query_only; i++) {
+        printf(" %s %" PRId64 ",", lm->query_only_head_axes[i].name,
+               lm->query_only_head_axes[i].size);
+    }
+    printf(" projection %" PRId64 "\n", lm->projection_dim);
+    printf("vocabulary    %" PRId64 "\n", lm->vocab_size);
+    printf("context       %" PRId64 " tokens trained\n", info->trained_context);
+    printf("chat          %s\n\n",
+           pencl_tokenizer_chat_template(pencl_model_tokenizer(w->model)) != NULL
+               ? "has a chat template"
+               : "no chat template");
+}
+
+static void print_variable(const pencl_variable *v)
+{
+    printf("%s %s", pencl_variable_label(v), pencl_dtype_name(pencl_variable_dtype(v)));
+    for (int i = 0; i < pencl_variable_n_axes(v); i++) {
+        const pencl_axis *axis = pencl_variable_axis(v, i);
+        printf(" %s=%" PRId64, axis->name, axis->size);
+    }
+    putchar('\n');
+}
+
+static void print_variables(const pencl_layer *layer)
+{
+    for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
+        pencl_attribute a = pencl_layer_attribute(layer, i);
+        if (a.kind == PENCL_FIELD_VARIABLE) {
+            print_variable(a.variable);
+        }
+        bool children = a.kind == PENCL_FIELD_LAYER || a.kind == PENCL_FIELD_LAYERS;
+        for (int c = 0; children && c < a.n; c++) {
+            print_variables(a.layers[c]);
+        }
+    }
+}
+
+static int print_tree(const work *w, bool all)
+{
+    const pencl_layer *body = pencl_lm_body(pencl_model_lm(w->model));
+    char *text = NULL;
+    if (pencl_layer_print(&text, w->ctx, body) != PENCL_OK) {
+        return work_failed(w);
+    }
+    fputs(text, stdout);
+    pencl_text_free(text);
+    if (all) {
+        putchar('\n');
+        print_variables(body);
+    }
+    return EXIT_DONE;
+}
+
+static int print_plan(work *w)
+{
+    char *text = NULL;
+    int status = work_session(w);
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    if (pencl_session_plan_text(&text, w->session, 1) != PENCL_OK) {
+        return work_failed(w);
+    }
+    fputs(text, stdout);
+    pencl_text_free(text);
+    return EXIT_DONE;
+}
+
+static int run(const void *given, const words *rest)
+{
+    settings s = *(const settings *)given;
+    work w = {0};
+    (void)rest;
+    if (!s.plan && s.use.on.device == NULL && s.use.on.type == NULL &&
+        getenv("PENCL_DEVICE") == NULL) {
+        s.use.on.device = "ref"; /* a tree needs no OpenCL */
+    }
+    int status = work_model(&w, "inspect", &s.use);
+    if (status == EXIT_DONE) {
+        if (!s.plan) {
+            print_summary(&w);
+        }
+        status = s.plan ? print_plan(&w) : print_tree(&w, s.all);
+    }
+    work_close(&w);
+    return status;
+}
+
+const command cmd_inspect = {
+    .usage = "-m MODEL [--plan | --all]",
+    .example = "pencl inspect -m model.gguf",
+    .options = options,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = run,
+};

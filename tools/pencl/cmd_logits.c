@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pencl logits: next-token logits as a file, or the ten likeliest tokens. */
+#include "logits.h"
+#include "work.h"
+
+#include <stdlib.h>
+
+typedef struct settings {
+    model_settings use;
+    prompt_settings prompt;
+    const char *tokens;
+    const char *tokens_file;
+    const char *positions;
+    const char *out;
+    bool last;
+    bool log_probs;
+} settings;
+
+static const settings defaults = {.use.on = DEVICE_DEFAULTS};
+
+#define AT(field) offsetof(settings, field)
+static const option options[] = {
+    MODEL_OPTIONS,
+    PROMPT_OPTIONS(settings, prompt),
+    {0, "tokens", "1,2,3", OPTION_TEXT, AT(tokens), 0, 0, NULL, "token ids; nothing is added"},
+    {0, "tokens-file", "F.npy", OPTION_TEXT, AT(tokens_file), 0, 0, NULL,
+     "token ids [seq] or [batch, seq]"},
+    {0, "positions", "F.npy", OPTION_TEXT, AT(positions), 0, 0, NULL,
+     "their positions, -1 for padding (default: 0, 1, ...)"},
+    {0, "last", NULL, OPTION_FLAG, AT(last), 0, 0, NULL, "of the last token only"},
+    {0, "log-probs", NULL, OPTION_FLAG, AT(log_probs), 0, 0, NULL,
+     "log-probabilities instead of logits"},
+    {'o', "output", "OUT.npy", OPTION_TEXT, AT(out), 0, 0, NULL,
+     "write float32 [seq, vocabulary] or [batch, seq, vocabulary]"},
+    {.name = NULL},
+};
+
+/* Exactly one source of tokens. */
+static int check(const settings *s)
+{
+    int n = (s->prompt.text != NULL || s->prompt.file != NULL) + (s->tokens != NULL) +
+            (s->tokens_file != NULL);
+    if (n != 1) {
+        return usage_error("logits", n == 0 ? "no tokens: -p, --tokens or --tokens-file is missing"
+                                            : "-p, --tokens and --tokens-file exclude each other");
+    }
+    return EXIT_DONE;
+}
+
+/* What can be read without a model, so that mistakes show before one is loaded. */
+static int read_input(const settings *s, input *text, int32_t **ids, size_t *n)
+{
+    if (s->tokens != NULL) {
+        return input_ids(ids, n, "logits", &s->tokens, 1);
+    }
+    return s->tokens_file != NULL ? EXIT_DONE : input_prompt(text, "logits", &s->prompt);
+}
+
+static int tokens_array(pencl_array **out,
+                        const work *w,
+                        const settings *s,
+                        const input *text,
+                        const int32_t *ids,
+                        size_t n)
+{
+    if (s->tokens_file != NULL) {
+        return logits_load(out, w, s->tokens_file);
+    }
+    if (s->tokens != NULL) {
+        return logits_tokens(out, w, ids, n);
+    }
+    int32_t *encoded = NULL;
+    int status = work_encode(&encoded, &n, w, text, s->prompt.parse_special);
+    if (status == EXIT_DONE) {
+        status = logits_tokens(out, w, encoded, n);
+    }
+    pencl_tokens_free(encoded);
+    return status;
+}
+
+static int compute(const work *w, const settings *s, const pencl_array *tokens)
+{
+    pencl_array *positions = NULL;
+    logits l = {0};
+    int status = s->positions != NULL ? logits_load(&positions, w, s->positions) : EXIT_DONE;
+    if (status == EXIT_DONE) {
+        status = logits_compute(&l, w, tokens, positions);
+    }
+    if (status == EXIT_DONE && s->last) {
+        logits_keep_last(&l);
+    }
+    if (status == EXIT_DONE && s->log_probs) {
+        logits_normalise(&l);
+    }
+    if (status == EXIT_DONE) {
+        status = s->out != NULL ? logits_save(&l, w, s->out) : logits_print(&l, w);
+    }
+    free(l.values);
+    pencl_array_free(positions);
+    return status;
+}
+
+static int run(const void *given, const words *rest)
+{
+    const settings *s = given;
+    pencl_array *tokens = NULL;
+    input text = {0};
+    int32_t *ids = NULL;
+    size_t n = 0;
+    work w = {0};
+    (void)rest;
+    int status = check(s);
+    if (status == EXIT_DONE) {
+        status = read_input(s, &text, &ids, &n);
+    }
+    if (status == EXIT_DONE) {
+        status = work_model(&w, "logits", &s->use);
+    }
+    if (status == EXIT_DONE) {
+        status = tokens_array(&tokens, &w, s, &text, ids, n);
+    }
+    if (status == EXIT_DONE) {
+        status = compute(&w, s, tokens);
+    }
+    pencl_array_free(tokens);
+    free(ids);
+    free(text.data);
+    work_close(&w);
+    return status;
+}
+
+const command cmd_logits = {
+    .usage = "-m MODEL (-p TEXT | -f FILE | --tokens 1,2,3 | --tokens-file F.npy) [-o OUT.npy]",
+    .example = "pencl logits -m model.gguf -p \"The capital of France is\"",
+    .options = options,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = run,
+};

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Prints sizes, quoted text and JSON. */
+#include "output.h"
+
+#include "command.h"
+#include "pencl/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *bytes_text(char *to, size_t room, uint64_t bytes)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes / 1024;
+    int unit = 0;
+    while (value >= 1024 && unit < 3) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(to, room, "%.2f %s", value, units[unit]);
+    return to;
+}
+
+const char *type_text(pencl_device_type type)
+{
+    static const char *const names[] = {"cpu", "gpu", "accelerator", "ref"};
+    return names[type];
+}
+
+double per_second(size_t n, double ms)
+{
+    return ms > 0 ? (double)n * 1e3 / ms : 0;
+}
+
+json_t *json_text(const char *text)
+{
+    json_t *as_is = json_string(text);
+    if (as_is != NULL) {
+        return as_is;
+    }
+    size_t size = strlen(text);
+    char *copy = malloc(size + 1);
+    if (copy == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i <= size; i++) {
+        copy[i] = text[i];
+        if ((unsigned char)copy[i] >= 0x80) {
+            copy[i] = '?';
+        }
+    }
+    json_t *ascii = json_string(copy);
+    free(copy);
+    return ascii;
+}
+
+json_t *json_ids(const int32_t *ids, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(list, json_integer(ids[i]));
+    }
+    return list;
+}
+
+json_t *json_timing(size_t n, double ms)
+{
+    return json_pack("{s:f, s:I, s:f}", "ms", ms, "tokens", (json_int_t)n, "t/s",
+                     per_second(n, ms));
+}
+
+int print_json(json_t *document)
+{
+    if (document == NULL) {
+        say("out of host memory");
+        return EXIT_FAILED;
+    }
+    json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    putchar('\n');
+    json_decref(document);
+    return EXIT_DONE;
+}
+
+/* Bytes of the character at `text`, which is valid UTF-8; 0 when it is not. */
+static size_t character(const char *text, size_t size)
+{
+    for (size_t n = 1; n <= 4 && n <= size; n++) {
+        if (pencl_utf8_valid(text, n, NULL)) {
+            return n;
+        }
+    }
+    return 0;
+}
+
+void print_quoted(const char *text, size_t size)
+{
+    putchar('"');
+    for (size_t i = 0; i < size;) {
+        unsigned char c = (unsigned char)text[i];
+        size_t n = character(text + i, size - i);
+        if (c == '\n') {
+            fputs("\\n", stdout);
+        } else if (c == '"' || c == '\\') {
+            printf("\\%c", c);
+        } else if (c < 0x20 || c == 0x7f || n == 0) {
+            printf("\\x%02x", c);
+        } else {
+            fwrite(text + i, 1, n, stdout);
+        }
+        i += n > 0 ? n : 1;
+    }
+    putchar('"');
+}

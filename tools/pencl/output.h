@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How values are printed: sizes, quoted text, JSON. */
+#ifndef PENCL_TOOLS_OUTPUT_H
+#define PENCL_TOOLS_OUTPUT_H
+
+#include "pencl/context.h"
+
+#include <jansson.h>
+
+/* "92.93 MiB", in `to`. */
+const char *bytes_text(char *to, size_t room, uint64_t bytes);
+/* "cpu", "gpu", "accelerator", "ref" */
+const char *type_text(pencl_device_type type);
+/* n in `ms` milliseconds; 0 when there was no time. */
+double per_second(size_t n, double ms);
+
+/* Text as a JSON string; what is not UTF-8 becomes '?'. */
+json_t *json_text(const char *text);
+json_t *json_ids(const int32_t *ids, size_t n);
+/* {"ms", "tokens", "t/s"} */
+json_t *json_timing(size_t n, double ms);
+/* Prints a document on standard output and frees it; returns an exit status. */
+int print_json(json_t *document);
+/* Prints text in double quotes on one line, control characters and bytes that are not UTF-8
+ * escaped. */
+void print_quoted(const char *text, size_t size);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens what a command works on, and says which device was taken and why. */
+#include "work.h"
+
+#include "output.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { DEFAULT_CONTEXT = 4096 };
+
+/* ---- messages ---- */
+
+static void tell(FILE *to, const char *fmt, va_list args)
+{
+    fputs("pencl: ", to);
+    vfprintf(to, fmt, args);
+    fputc('\n', to);
+}
+
+void work_tell(const work *w, const char *fmt, ...)
+{
+    va_list args;
+    if (w->on->quiet) {
+        return;
+    }
+    va_start(args, fmt);
+    tell(stderr, fmt, args);
+    va_end(args);
+}
+
+int work_failed(const work *w)
+{
+    const char *text = pencl_error_text(w->ctx);
+    say("%s", text[0] != '\0' ? text : pencl_status_text(pencl_error_status(w->ctx)));
+    return EXIT_FAILED;
+}
+
+static void on_log(void *user, pencl_log_level level, const char *category, const char *text)
+{
+    const work *w = user;
+    bool asked = w->on->verbose || getenv("PENCL_LOG") != NULL;
+    if (asked || (level == PENCL_LOG_WARN && !w->on->quiet)) {
+        fprintf(stderr, "pencl: %s: %s\n", category, text);
+    }
+}
+
+/* On a terminal only, over one line. */
+static void on_progress(void *user, double done)
+{
+    const work *w = user;
+    if (w->on->quiet || !isatty(STDERR_FILENO)) {
+        return;
+    }
+    fprintf(stderr, done < 1 ? "\rloading %3.0f %%" : "\r             \r", done * 100);
+    fflush(stderr);
+}
+
+double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* ---- opening ---- */
+
+int work_context(work *w, const device_settings *on)
+{
+    w->on = on;
+    w->ctx = pencl_ctx_new();
+    if (w->ctx == NULL) {
+        say("%s", pencl_status_text(PENCL_E_NOMEM));
+        return EXIT_FAILED;
+    }
+    pencl_ctx_set_log(w->ctx, on_log, w);
+    return EXIT_DONE;
+}
+
+int work_device(work *w, const device_settings *on)
+{
+    int status = work_context(w, on);
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    if (pencl_set_threads(w->ctx, (int)on->threads) != PENCL_OK) {
+        return work_failed(w);
+    }
+    const char *asked = on->device != NULL ? on->device : on->type;
+    const char *meant = asked != NULL ? asked : getenv("PENCL_DEVICE");
+    if (meant == NULL || strcmp(meant, "ref") != 0) {
+        probe_drivers(w);
+    }
+    if (pencl_device_open(&w->device, w->ctx, asked) != PENCL_OK) {
+        bool missing = pencl_error_status(w->ctx) == PENCL_E_DEVICE;
+        work_failed(w);
+        return missing ? EXIT_NO_DEVICE : EXIT_FAILED;
+    }
+    const pencl_device_info *info = pencl_device_describe(w->device);
+    work_tell(w, "device %s (%s): %s", info->id, info->name, pencl_device_reason(w->device));
+    return EXIT_DONE;
+}
+
+int work_model(work *w, const char *name, const model_settings *s)
+{
+    if (s->model == NULL) {
+        return usage_error(name, "no model: -m MODEL is missing");
+    }
+    int status = work_device(w, &s->on);
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    const pencl_model_options options = {.progress = on_progress, .user = w};
+    double start = now_ms();
+    if (pencl_model_open(&w->model, w->device, s->model, &options) != PENCL_OK) {
+        return work_failed(w);
+    }
+    w->load_ms = now_ms() - start;
+    int64_t trained = pencl_model_describe(w->model)->trained_context;
+    w->context = trained > 0 && trained < DEFAULT_CONTEXT ? trained : DEFAULT_CONTEXT;
+    w->context = s->context > 0 ? s->context : w->context;
+    if (trained > 0 && w->context > trained) {
+        work_tell(w, "warning: the model was trained for %lld tokens", (long long)trained);
+    }
+    return EXIT_DONE;
+}
+
+int work_encode(int32_t **ids, size_t *n, const work *w, const input *text, bool parse_special)
+{
+    unsigned flags = PENCL_ENCODE_ADD_SPECIAL |
+                     (parse_special ? PENCL_ENCODE_PARSE_SPECIAL : PENCL_ENCODE_PLAIN);
+    const pencl_tokenizer *tokenizer = pencl_model_tokenizer(w->model);
+    if (pencl_tokenizer_encode(ids, n, tokenizer, text->data, text->size, flags) != PENCL_OK) {
+        return work_failed(w);
+    }
+    if (*n == 0) {
+        say("the prompt has no tokens");
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+int work_session(work *w)
+{
+    const pencl_session_options options = {.context = w->context, .matmul = w->on->matmul};
+    if (pencl_session_new(&w->session, pencl_model_lm(w->model), &options) != PENCL_OK) {
+        return work_failed(w);
+    }
+    interrupt_catch(w->session);
+    return EXIT_DONE;
+}
+
+void work_close(work *w)
+{
+    interrupt_release();
+    pencl_session_free(w->session);
+    pencl_model_close(w->model);
+    pencl_device_close(w->device);
+    pencl_ctx_free(w->ctx);
+    *w = (work){0};
+}
+
+void work_summary(
+    const work *w, size_t n_prompt, double prompt_ms, size_t n_decoded, double decode_ms)
+{
+    char speeds[128] = "";
+    char memory[32];
+    size_t size = 0;
+    if (n_prompt > 0) {
+        size = (size_t)snprintf(speeds, sizeof speeds, ", prompt %.2f t/s",
+                                per_second(n_prompt, prompt_ms));
+    }
+    if (n_decoded > 0) {
+        snprintf(speeds + size, sizeof speeds - size, ", decode %.2f t/s",
+                 per_second(n_decoded, decode_ms));
+    }
+    work_tell(w, "%s%s, memory %s", pencl_device_describe(w->device)->id, speeds,
+              bytes_text(memory, sizeof memory, pencl_device_peak_bytes(w->device)));
+}
