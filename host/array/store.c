@@ -75,7 +75,9 @@ static pencl_status make_parts(pn_store *s)
 static pencl_status check(const pn_store *s)
 {
     pencl_ctx *ctx = pn_device_ctx(s->device);
-    PENCL_TRY(pn_spec_check(ctx, &s->spec, "variable"));
+    pn_spec axes = s->spec;
+    axes.dtype = PENCL_F32; /* blocks run along all columns, not along the last axis alone */
+    PENCL_TRY(pn_spec_check(ctx, &axes, "variable"));
     if (s->n_row_axes < 0 || s->n_row_axes > s->spec.n_axes) {
         return pn_spec_fail(ctx, PENCL_E_ARG, &s->spec, "%d row axes", s->n_row_axes);
     }

@@ -89,6 +89,11 @@ static pencl_status new_cache(pencl_variable **out,
             label, pn_store_bytes(store));
     }
     if (st == PENCL_OK) {
+        /* Zeros, as in penzai: an unfused attention multiplies hidden slots by a weight of 0. */
+        const pn_part *part = &store->parts[0];
+        st = pn_buffer_fill(part->buffer, part->offset, part->bytes, 0);
+    }
+    if (st == PENCL_OK) {
         st = pn_variable_new(out, lm->ctx, PENCL_STATE, label, store);
     }
     pn_store_free(store);
