@@ -61,7 +61,7 @@ bool options_parse(const option *table,
 /* The table as help, on standard output. */
 void options_print(const option *table, const void *settings);
 
-/* The candidate nearest to a word by edit distance, NULL when none is near. */
+/* The candidate that a word begins, or the nearest by edit distance; NULL when none is near. */
 const char *nearest(const char *word, const char *const *candidates, size_t n);
 
 /* Strict numbers: the whole text, nothing before or after; false for overflow, NaN and infinity. */

@@ -84,8 +84,12 @@ static size_t distance(const char *a, const char *b)
 const char *nearest(const char *word, const char *const *candidates, size_t n)
 {
     const char *best = NULL;
-    size_t least = strlen(word) / 3 + 2; /* a third of the letters may be wrong, and one more */
+    size_t size = strlen(word);
+    size_t least = size / 3 + 2; /* a third of the letters may be wrong, and one more */
     for (size_t i = 0; i < n; i++) {
+        if (size > 1 && strncmp(candidates[i], word, size) == 0) {
+            return candidates[i]; /* shortened */
+        }
         size_t edits = distance(word, candidates[i]);
         if (edits < least && edits < strlen(candidates[i])) {
             least = edits;
