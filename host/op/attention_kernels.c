@@ -168,7 +168,7 @@ static bool fits_any(const pn_task *t, const pn_caps *caps)
 
 static bool fits_simt(const pn_task *t, const pn_caps *caps)
 {
-    size_t local = ((size_t)measure(t->call).width + 2 * LANES) * sizeof(float);
+    size_t local = ((size_t)measure(t->call).width + 2 * (size_t)LANES) * sizeof(float);
     return fits_any(t, caps) && local <= caps->local_bytes && caps->max_work_group >= LANES;
 }
 

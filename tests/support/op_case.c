@@ -29,7 +29,7 @@ static double value_of(const char *fill, noise *n, int64_t i, int64_t last)
         return along < number ? -1 : (double)(along - number);
     }
     if (strncmp(fill, "ids", 3) == 0) {
-        return (double)noise_below(n, number);
+        return number > 0 ? (double)noise_below(n, number) : 0;
     }
     if (strcmp(fill, "ties") == 0) {
         return (double)noise_below(n, 4);
@@ -165,11 +165,11 @@ typedef struct difference {
     int64_t n_bad;
 } difference;
 
-static double element(const case_data *d, const void *plain, int64_t i)
+static double element(const case_data *d, void *plain, int64_t i)
 {
     pn_spec flat = {.dtype = d->spec.dtype, .n_axes = 1};
     flat.axes[0].size = pn_spec_count(&d->spec);
-    pn_ref_operand o = {.data = (void *)(uintptr_t)plain, .view = pn_view_contiguous(&flat)};
+    pn_ref_operand o = {.data = plain, .view = pn_view_contiguous(&flat)};
     return pn_ref_get(&o, &i);
 }
 
@@ -182,7 +182,7 @@ static double largest(const case_data *d)
     return top;
 }
 
-static difference measure(const op_case *c, const void *plain)
+static difference measure(const op_case *c, void *plain)
 {
     difference diff = {0};
     const pn_tolerance *tol = &c->def->tol;
@@ -205,7 +205,7 @@ static difference measure(const op_case *c, const void *plain)
     return diff;
 }
 
-bool op_case_compare(const op_case *c, const void *plain, pn_text *report)
+bool op_case_compare(const op_case *c, void *plain, pn_text *report)
 {
     difference diff = measure(c, plain);
     if (diff.n_bad == 0) {
