@@ -47,14 +47,12 @@ matmul_rows(__global const float *x,
     OPEN_TILE(tile, w, row, rows)
     const uint r = row + lane % 16;
     x += x_at + token * x_step;
-    const float v0 = multiply(w, min(r, rows - 1), x, shared);
-#ifdef JOINT
-    OPEN_JOINT(w)
-    const float v1 = multiply(w, min(r, rows - 1), x, shared);
-#else
-    const float v1 = v0;
-#endif
+    float v[VALUES];
+    for (uint n = 0; n < VALUES; n++) {
+        OPEN_VALUE(n, w)
+        v[n] = multiply(w, min(r, rows - 1), x, shared);
+    }
     if (lane < 16 && r < rows) {
-        PUT(tile, token, r, v0, v1)
+        PUT(tile, token, r, v[0], v[VALUES - 1])
     }
 }

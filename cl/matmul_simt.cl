@@ -93,10 +93,9 @@ static inline void multiply_slice(weights w,
 #endif
 }
 
-/* Adds up the slices: sums[t * LANES * 4 + r] is then row r's sum for token t. */
-static inline void add_slices(const float4 *acc, __local float *sums)
+/* Adds up the slices: float r from room[t * LANES] on is then row r's sum for token t. */
+static inline void add_slices(const float4 *acc, __local float4 *room)
 {
-    __local float4 *room = (__local float4 *)sums;
     const uint lane = get_local_id(0);
     for (uint t = 0; t < TOKENS; t++) {
         room[t * LANES + lane] = acc[t];
@@ -120,8 +119,7 @@ matmul_simt(__global const float *x_in,
             const uint tokens,
             const uint first PART_PARAMS)
 {
-    __local float4 room0[TOKENS * LANES];
-    __local float *s0 = (__local float *)room0;
+    __local float4 room[VALUES * TOKENS * LANES];
     const uint lane = get_local_id(0);
     const uint tile = first + get_group_id(0);
     const uint token = get_group_id(1) * TOKENS;
@@ -140,23 +138,18 @@ matmul_simt(__global const float *x_in,
     uint rows;
     float4 acc[TOKENS];
     OPEN_TILE(tile, w, row, rows)
-    multiply_slice(w, row + lane % 4 * 4, x, x_step, token, tokens, acc);
-    add_slices(acc, s0);
-#ifdef JOINT
-    __local float4 room1[TOKENS * LANES];
-    __local float *s1 = (__local float *)room1;
-    OPEN_JOINT(w)
-    multiply_slice(w, row + lane % 4 * 4, x, x_step, token, tokens, acc);
-    add_slices(acc, s1);
-#else
-    __local float *s1 = s0;
-#endif
+    for (uint n = 0; n < VALUES; n++) {
+        OPEN_VALUE(n, w)
+        multiply_slice(w, row + lane % 4 * 4, x, x_step, token, tokens, acc);
+        add_slices(acc, room + n * TOKENS * LANES);
+    }
     /* 16 lanes a token. */
     const uint t = lane / 16;
     const uint r = lane % 16;
     if (t < TOKENS && token + t < tokens && row + r < rows) {
-        const float v0 = s0[t * LANES * 4 + r];
-        const float v1 = s1[t * LANES * 4 + r];
+        __local const float *v = (__local const float *)(room + t * LANES) + r;
+        const float v0 = v[0];
+        const float v1 = v[(VALUES - 1) * TOKENS * LANES * 4];
         PUT(tile, token + t, row + r, v0, v1)
     }
 }

@@ -106,22 +106,18 @@ matmul_simt_tile(__global const float *x,
     weights w;
     uint row;
     uint rows;
-    float4 acc0[4];
+    float4 acc[VALUES * 4];
     OPEN_TILE(tile, w, row, rows)
     x += x_at + token * x_step;
-    multiply(w, row, x, x_step, tokens - token, panel, xs, acc0);
-#ifdef JOINT
-    float4 acc1[4];
-    OPEN_JOINT(w)
-    multiply(w, row, x, x_step, tokens - token, panel, xs, acc1);
-#else
-    float4 *acc1 = acc0;
-#endif
+    for (uint n = 0; n < VALUES; n++) {
+        OPEN_VALUE(n, w)
+        multiply(w, row, x, x_step, tokens - token, panel, xs, acc + n * 4);
+    }
     for (uint j = 0; j < 4; j++) {
         const uint t = token + lane / 4 * 4 + j;
         float v[2][4];
-        vstore4(acc0[j], 0, v[0]);
-        vstore4(acc1[j], 0, v[1]);
+        vstore4(acc[j], 0, v[0]);
+        vstore4(acc[(VALUES - 1) * 4 + j], 0, v[1]);
         for (uint i = 0; i < 4; i++) {
             const uint r = row + lane % 4 * 4 + i;
             if (t < tokens && r < rows) {

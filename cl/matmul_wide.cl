@@ -230,19 +230,15 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void matmul_wide(
         weights w;
         uint row;
         uint rows;
-        float16 v0[TOKENS];
+        float16 v[VALUES * TOKENS];
         OPEN_TILE(tile, w, row, rows)
-        multiply_tile(w, row, x, x_step, quads, sums, v0);
-#ifdef JOINT
-        float16 v1[TOKENS];
-        OPEN_JOINT(w)
-        multiply_tile(w, row, x, x_step, quads, sums, v1);
-#else
-        float16 *v1 = v0;
-#endif
+        for (uint n = 0; n < VALUES; n++) {
+            OPEN_VALUE(n, w)
+            multiply_tile(w, row, x, x_step, quads, sums, v + n * TOKENS);
+        }
         const uint lanes = rows - row;
         for (uint t = 0; t < TOKENS; t++) {
-            PUT(tile, t, row, v0[t], v1[t])
+            PUT(tile, t, row, v[t], v[(VALUES - 1) * TOKENS + t])
         }
     }
 }

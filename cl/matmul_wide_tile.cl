@@ -14,6 +14,8 @@
 #include "lib/weights.clh"
 #include "lib/lanes16.clh"
 
+#define SUMS (GROUP_TILES * TILE * 16) /* of a work-item's tokens and rows */
+
 /* Columns col .. col + n - 1 of 16 rows as floats, [n][16]. */
 static inline void unpack(weights w, uint row, uint col, uint n, __local float *panel)
 {
@@ -92,7 +94,7 @@ matmul_wide_tile(__global const float *x, const long x_at, const uint tokens,
                  const uint first PART_PARAMS)
 {
     __local float panel[PANEL * 16];
-    __local float s0[GROUP_TILES * TILE * 16];
+    __local float sums[VALUES * SUMS];
     const uint tile = first + get_global_id(0);
     const uint begin = get_global_id(1) * GROUP_TILES;
     const uint end = min(begin + GROUP_TILES, (tokens + TILE - 1) / TILE);
@@ -100,18 +102,15 @@ matmul_wide_tile(__global const float *x, const long x_at, const uint tokens,
     uint row;
     uint rows;
     OPEN_TILE(tile, w, row, rows)
-    multiply_group(w, row, x + x_at, begin, end, panel, s0);
-#ifdef JOINT
-    __local float s1[GROUP_TILES * TILE * 16];
-    OPEN_JOINT(w)
-    multiply_group(w, row, x + x_at, begin, end, panel, s1);
-#else
-    __local float *s1 = s0;
-#endif
+    for (uint n = 0; n < VALUES; n++) {
+        OPEN_VALUE(n, w)
+        multiply_group(w, row, x + x_at, begin, end, panel, sums + n * SUMS);
+    }
     const uint lanes = rows - row;
     for (uint t = begin * TILE; t < end * TILE && t < tokens; t++) {
-        const float16 v0 = vload16(t - begin * TILE, s0);
-        const float16 v1 = vload16(t - begin * TILE, s1);
+        __local const float *v = sums + (t - begin * TILE) * 16;
+        const float16 v0 = vload16(0, v);
+        const float16 v1 = vload16(0, v + (VALUES - 1) * SUMS);
         PUT(tile, t, row, v0, v1)
     }
 }

@@ -198,6 +198,67 @@ static bool fuse_one(pn_ir *ir, int index)
     return false;
 }
 
+/* ---- two parts into one: gate and value ---- */
+
+/* An elementwise task over both parts of one matmul makes them one output. */
+static bool join_parts(pn_ir *ir, int index)
+{
+    pn_task *t = ir->tasks[index];
+    pn_pw *tail = t->program[0];
+    int via[2] = {-1, -1};
+    int at = -1;
+    for (int i = 0; i < tail->n_in && i < 2; i++) {
+        int part = 0;
+        int temp = tail->in[i].temp;
+        int writer = temp < 0 || ir->uses[temp] != 1 ? -1 : pn_ir_writer(ir, temp, &part);
+        if (writer < 0 || part > 1 || (at >= 0 && writer != at) ||
+            input_from(ir, tail, temp) != i) {
+            return false;
+        }
+        at = writer;
+        via[part] = i;
+    }
+    pn_task *a = at < 0 ? NULL : ir->tasks[at];
+    if (a == NULL || tail->n_in != 2 || via[0] < 0 || via[1] < 0 || a->n_parts != 2 || a->joint ||
+        a->call->def != &pn_op_matmul || columns_of(a, 0) != columns_of(a, 1)) {
+        return false;
+    }
+    /* Both parts' programs one after the other, then the tail over their results. */
+    pn_pw *pw = pn_ir_new_program(ir);
+    int results[2];
+    for (int p = 0; pw != NULL && p < 2; p++) {
+        const pn_pw *own = a->program[p];
+        results[p] = PN_PW_VALUE(p);
+        if (own != NULL && own->n_steps > 0) {
+            if (!append(pw, own, -1, 0)) {
+                return false;
+            }
+            results[p] = PN_PW_STEP(pw->n_steps - 1);
+        }
+    }
+    if (pw == NULL || pw->n_steps + tail->n_steps > PN_PW_STEPS) {
+        return false;
+    }
+    int before = pw->n_steps;
+    for (int s = 0; s < tail->n_steps; s++) {
+        pn_pw_step step = tail->step[s];
+        for (int k = 0; k < step.n_args; k++) {
+            step.arg[k] = step.arg[k] >= 0 ? results[step.arg[k] == via[1]]
+                                           : renumber(step.arg[k], NULL, 0, before);
+        }
+        pw->step[pw->n_steps++] = step;
+    }
+    if (!pn_pw_fits_rows(pw, &t->out[0].view.spec, columns_of(a, 0))) {
+        return false;
+    }
+    a->program[0] = pw;
+    a->program[1] = NULL;
+    a->out[0] = t->out[0];
+    a->joint = true;
+    pn_ir_remove(ir, index);
+    return true;
+}
+
 /* ---- a norm into its matmul ---- */
 
 static bool absorb_norm(pn_ir *ir, int index)
@@ -230,7 +291,7 @@ pencl_status pn_pass_fuse(pn_ir *ir)
     PENCL_TRY(pn_ir_count_uses(ir));
     for (int i = 0; i < ir->n_tasks; i++) {
         pn_task *t = ir->tasks[i];
-        if (pn_task_is_pointwise(t) && t->n_parts == 1 && fuse_one(ir, i)) {
+        if (pn_task_is_pointwise(t) && t->n_parts == 1 && (join_parts(ir, i) || fuse_one(ir, i))) {
             i = i > 1 ? i - 2 : -1; /* what was fused may take more */
         }
     }

@@ -57,7 +57,7 @@ static pencl_value *variable(fixture *f, const char *dtype, const char *axes, in
     void *plain = pn_calloc(pn_spec_bytes(&spec), 1);
     ck_assert(values != NULL && plain != NULL);
     for (size_t i = 0; i < n; i++) {
-        values[i] = noise_float(&f->state);
+        values[i] = 0.2F * noise_float(&f->state);
     }
     pn_dtype_of(spec.dtype)->from_f32(values, plain, n);
     pn_store **store = &f->stores[f->n_stores++];
@@ -93,12 +93,12 @@ static void trace(fixture *f, bool layer_norm)
     f->outs[1] = times(normal, variable(f, f->dtype, "b=37 embedding=64", 1), "embedding");
     f->outs[1] = pencl_value_add(f->outs[1], variable(f, "f32", "b=37", 0));
     f->outs[2] = times(normal, variable(f, f->dtype, "c=16 embedding=64", 1), "embedding");
-    pencl_value *gate = times(x, variable(f, f->dtype, "neurons=32 embedding=64", 1), "embedding");
-    pencl_value *up = times(x, variable(f, f->dtype, "neurons=32 embedding=64", 1), "embedding");
+    pencl_value *gate = times(x, variable(f, f->dtype, "neurons=608 embedding=64", 1), "embedding");
+    pencl_value *up = times(x, variable(f, f->dtype, "neurons=608 embedding=64", 1), "embedding");
     pencl_value *hidden = pencl_value_mul(pencl_value_silu(gate), up);
     f->outs[3] = hidden;
     pencl_value *back =
-        times(hidden, variable(f, f->dtype, "embedding=64 neurons=32", 1), "neurons");
+        times(hidden, variable(f, f->dtype, "embedding=64 neurons=608", 1), "neurons");
     f->outs[4] = pencl_value_add(back, x);
     f->n_outs = 5;
     CHECK_OK(pencl_graph_finish(f->graph));
