@@ -2,6 +2,7 @@
 /* Prints measurements, so that they can stand beside llama-bench's. */
 #include "bench.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -47,11 +48,11 @@ void bench_model_row(const work *w, const pencl_bench_result *r)
     const pencl_model_info *m = pencl_model_describe(w->model);
     char type[192];
     char size[32];
-    printf("| %s | %s | %.2f M | %s | %lld | %s | %s%lld | %.2f ± %.2f |\n",
+    printf("| %s | %s | %.2f M | %s | %" PRId64 " | %s | %s%" PRId64 " | %.2f ± %.2f |\n",
            model_type(w, type, sizeof type), bytes_text(size, sizeof size, m->weight_bytes),
-           (double)m->n_params / 1e6, backend_of(w), (long long)threads_of(w),
+           (double)m->n_params / 1e6, backend_of(w), threads_of(w),
            pencl_device_describe(w->device)->id, r->n_prompt > 0 ? "pp" : "tg",
-           (long long)(r->n_prompt + r->n_gen), r->avg_ts, r->stddev_ts);
+           r->n_prompt + r->n_gen, r->avg_ts, r->stddev_ts);
 }
 
 /* What was run, and where; llama-bench's names. */

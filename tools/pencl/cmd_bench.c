@@ -23,17 +23,14 @@ static const settings defaults = {
 
 #define AT(field) offsetof(settings, field)
 static const option options[] = {
-    {'m', "model", "MODEL", OPTION_TEXT, AT(use.model), 0, 0, NULL, "a GGUF file"},
-    {0, "op", "X", OPTION_TEXT, AT(op), 0, 0, NULL,
-     "an operation instead of a model, or all of them"},
-    {'p', "n-prompt", "N", OPTION_WHOLE, AT(n_prompt), 0, 1 << 24, NULL,
-     "tokens of the prompt test; 0: none"},
-    {'n', "n-gen", "N", OPTION_WHOLE, AT(n_gen), 0, 1 << 24, NULL,
-     "tokens of the decode test; 0: none"},
-    {'r', "repetitions", "N", OPTION_WHOLE, AT(repetitions), 1, 1000, NULL, "samples of each"},
-    {0, "json", NULL, OPTION_FLAG, AT(json), 0, 0, NULL, "one JSON array"},
+    OPT_TEXT('m', "model", "MODEL", AT(use.model), "a GGUF file"),
+    OPT_TEXT(0, "op", "X", AT(op), "an operation instead of a model, or all of them"),
+    OPT_WHOLE('p', "n-prompt", "N", AT(n_prompt), 0, 1 << 24, "tokens of the prompt test; 0: none"),
+    OPT_WHOLE('n', "n-gen", "N", AT(n_gen), 0, 1 << 24, "tokens of the decode test; 0: none"),
+    OPT_WHOLE('r', "repetitions", "N", AT(repetitions), 1, 1000, "samples of each"),
+    OPT_FLAG(0, "json", AT(json), "one JSON array"),
     DEVICE_OPTIONS,
-    {.name = NULL},
+    OPT_END,
 };
 
 static int on_op(void *user, const pencl_bench_op *op)

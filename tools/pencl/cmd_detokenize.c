@@ -15,11 +15,9 @@ typedef struct settings {
 
 static const settings defaults = {.on = DEVICE_DEFAULTS};
 static const option options[] = {
-    {'m', "model", "MODEL", OPTION_TEXT, offsetof(settings, model), 0, 0, NULL,
-     "a GGUF file; it needs no tensors"},
-    {0, "no-special", NULL, OPTION_FLAG, offsetof(settings, no_special), 0, 0, NULL,
-     "leave out control tokens"},
-    {.name = NULL},
+    OPT_TEXT('m', "model", "MODEL", offsetof(settings, model), "a GGUF file; it needs no tensors"),
+    OPT_FLAG(0, "no-special", offsetof(settings, no_special), "leave out control tokens"),
+    OPT_END,
 };
 
 static int detokenize(work *w, const settings *s, const int32_t *ids, size_t n)

@@ -12,12 +12,10 @@ typedef struct settings {
 
 static const settings defaults = {.on = DEVICE_DEFAULTS};
 static const option options[] = {
-    {0, "json", NULL, OPTION_FLAG, offsetof(settings, json), 0, 0, NULL, "one JSON document"},
-    {'q', "quiet", NULL, OPTION_FLAG, offsetof(settings, on.quiet), 0, 0, NULL,
-     "only errors on standard error"},
-    {'v', "verbose", NULL, OPTION_FLAG, offsetof(settings, on.verbose), 0, 0, NULL,
-     "what each device can do"},
-    {.name = NULL},
+    OPT_FLAG(0, "json", offsetof(settings, json), "one JSON document"),
+    OPT_FLAG('q', "quiet", offsetof(settings, on.quiet), "only errors on standard error"),
+    OPT_FLAG('v', "verbose", offsetof(settings, on.verbose), "what each device can do"),
+    OPT_END,
 };
 
 static json_t *subgroups_json(const pencl_device_info *d)

@@ -31,21 +31,18 @@ static const settings defaults = {
 #define AT(field) offsetof(settings, field)
 static const option options[] = {
     MODEL_OPTIONS,
-    PROMPT_OPTIONS(settings, prompt),
-    {'n', "n-predict", "N", OPTION_WHOLE, AT(n), -1, INT32_MAX, NULL,
-     "tokens at most; -1: until the end or a full context"},
-    {0, "temp", "T", OPTION_REAL, AT(sampler.temperature), 0, 1000, NULL, "temperature; 0: greedy"},
-    {0, "top-k", "K", OPTION_WHOLE, AT(top_k), 0, INT32_MAX, NULL, "the K likeliest; 0: all"},
-    {0, "top-p", "P", OPTION_REAL, AT(sampler.top_p), 0, 1, NULL, "the likeliest that make up P"},
-    {0, "min-p", "P", OPTION_REAL, AT(sampler.min_p), 0, 1, NULL,
-     "at least P of the likeliest's share"},
-    {0, "repeat-penalty", "X", OPTION_REAL, AT(sampler.repeat_penalty), 0.01, 100, NULL,
-     "against the last 64 tokens; 1: none"},
-    {0, "seed", "S", OPTION_SEED, AT(seed), 0, 0, NULL, "of the draws (default: any, printed)"},
-    {0, "stop", "TEXT", OPTION_TEXTS, AT(stop), 0, 0, NULL, "end before this text; repeats"},
-    {0, "echo", NULL, OPTION_FLAG, AT(echo), 0, 0, NULL, "print the prompt first"},
-    {0, "json", NULL, OPTION_FLAG, AT(json), 0, 0, NULL, "one JSON document at the end"},
-    {.name = NULL},
+    PROMPT_OPTIONS(offsetof(settings, prompt)),
+    OPT_WHOLE('n', "n-predict", "N", AT(n), -1, INT32_MAX, "tokens at most; -1: no limit"),
+    OPT_REAL(0, "temp", "T", AT(sampler.temperature), 0, 1000, "temperature; 0: greedy"),
+    OPT_WHOLE(0, "top-k", "K", AT(top_k), 0, INT32_MAX, "the K likeliest; 0: all"),
+    OPT_REAL(0, "top-p", "P", AT(sampler.top_p), 0, 1, "the likeliest that make up P"),
+    OPT_REAL(0, "min-p", "P", AT(sampler.min_p), 0, 1, "at least P of the likeliest's share"),
+    OPT_REAL(0, "repeat-penalty", "X", AT(sampler.repeat_penalty), 0.01, 100, "1: none"),
+    OPT_SEED(0, "seed", "S", AT(seed), "of the draws (default: any, printed)"),
+    OPT_TEXTS(0, "stop", "TEXT", AT(stop), "end before this text; repeats"),
+    OPT_FLAG(0, "echo", AT(echo), "print the prompt first"),
+    OPT_FLAG(0, "json", AT(json), "one JSON document at the end"),
+    OPT_END,
 };
 
 static int on_text(void *user, const char *text, size_t size)

@@ -16,11 +16,9 @@ typedef struct settings {
 static const settings defaults = {.use.on = DEVICE_DEFAULTS};
 static const option options[] = {
     MODEL_OPTIONS,
-    {0, "plan", NULL, OPTION_FLAG, offsetof(settings, plan), 0, 0, NULL,
-     "the kernels of one decoded token instead"},
-    {0, "all", NULL, OPTION_FLAG, offsetof(settings, all), 0, 0, NULL,
-     "every parameter, after the tree"},
-    {.name = NULL},
+    OPT_FLAG(0, "plan", offsetof(settings, plan), "the kernels of one decoded token instead"),
+    OPT_FLAG(0, "all", offsetof(settings, all), "every parameter, after the tree"),
+    OPT_END,
 };
 
 static void print_summary(const work *w)

@@ -21,18 +21,14 @@ static const settings defaults = {.use.on = DEVICE_DEFAULTS};
 #define AT(field) offsetof(settings, field)
 static const option options[] = {
     MODEL_OPTIONS,
-    PROMPT_OPTIONS(settings, prompt),
-    {0, "tokens", "1,2,3", OPTION_TEXT, AT(tokens), 0, 0, NULL, "token ids; nothing is added"},
-    {0, "tokens-file", "F.npy", OPTION_TEXT, AT(tokens_file), 0, 0, NULL,
-     "token ids [seq] or [batch, seq]"},
-    {0, "positions", "F.npy", OPTION_TEXT, AT(positions), 0, 0, NULL,
-     "their positions, -1 for padding (default: 0, 1, ...)"},
-    {0, "last", NULL, OPTION_FLAG, AT(last), 0, 0, NULL, "of the last token only"},
-    {0, "log-probs", NULL, OPTION_FLAG, AT(log_probs), 0, 0, NULL,
-     "log-probabilities instead of logits"},
-    {'o', "output", "OUT.npy", OPTION_TEXT, AT(out), 0, 0, NULL,
-     "write float32 [seq, vocabulary] or [batch, seq, vocabulary]"},
-    {.name = NULL},
+    PROMPT_OPTIONS(offsetof(settings, prompt)),
+    OPT_TEXT(0, "tokens", "1,2,3", AT(tokens), "token ids; nothing is added"),
+    OPT_TEXT(0, "tokens-file", "F.npy", AT(tokens_file), "token ids [seq] or [batch, seq]"),
+    OPT_TEXT(0, "positions", "F.npy", AT(positions), "-1: padding (default: 0, 1, ...)"),
+    OPT_FLAG(0, "last", AT(last), "of the last token only"),
+    OPT_FLAG(0, "log-probs", AT(log_probs), "log-probabilities instead of logits"),
+    OPT_TEXT('o', "output", "OUT.npy", AT(out), "float32 [seq, vocabulary]"),
+    OPT_END,
 };
 
 /* Exactly one source of tokens. */

@@ -4,7 +4,7 @@
 #include "work.h"
 
 static const device_settings defaults = {.quiet = true};
-static const option options[] = {{.name = NULL}};
+static const option options[] = {OPT_END};
 
 static int run(const void *settings, const words *rest)
 {

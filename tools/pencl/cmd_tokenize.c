@@ -17,13 +17,14 @@ typedef struct settings {
 
 static const settings defaults = {.on = DEVICE_DEFAULTS};
 static const option options[] = {
-    {'m', "model", "MODEL", OPTION_TEXT, offsetof(settings, model), 0, 0, NULL,
-     "a GGUF file; it needs no tensors"},
-    PROMPT_OPTIONS(settings, prompt),
-    {0, "no-special", NULL, OPTION_FLAG, offsetof(settings, no_special), 0, 0, NULL,
-     "add none of the tokens that the model wants around a text"},
-    {0, "json", NULL, OPTION_FLAG, offsetof(settings, json), 0, 0, NULL, "one JSON document"},
-    {.name = NULL},
+    OPT_TEXT('m', "model", "MODEL", offsetof(settings, model), "a GGUF file; it needs no tensors"),
+    PROMPT_OPTIONS(offsetof(settings, prompt)),
+    OPT_FLAG(0,
+             "no-special",
+             offsetof(settings, no_special),
+             "add none of the tokens that the model wants around a text"),
+    OPT_FLAG(0, "json", offsetof(settings, json), "one JSON document"),
+    OPT_END,
 };
 
 static int print_ids(const int32_t *ids, size_t n, bool json)

@@ -11,8 +11,8 @@ typedef struct settings {
 
 static const settings defaults = {0};
 static const option options[] = {
-    {0, "json", NULL, OPTION_FLAG, offsetof(settings, json), 0, 0, NULL, "one JSON document"},
-    {.name = NULL},
+    OPT_FLAG(0, "json", offsetof(settings, json), "one JSON document"),
+    OPT_END,
 };
 
 static int run(const void *given, const words *rest)

@@ -14,29 +14,14 @@ typedef struct prompt_settings {
     bool parse_special;
 } prompt_settings;
 
-#define PROMPT_OPTIONS(settings, prompt)                                                           \
-    {'p',                                                                                          \
-     "prompt",                                                                                     \
-     "TEXT",                                                                                       \
-     OPTION_TEXT,                                                                                  \
-     offsetof(settings, prompt.text),                                                              \
-     0,                                                                                            \
-     0,                                                                                            \
-     NULL,                                                                                         \
-     "the text; - reads standard input"},                                                          \
-        {'f',                                                                                      \
-         "prompt-file",                                                                            \
-         "F",                                                                                      \
-         OPTION_TEXT,                                                                              \
-         offsetof(settings, prompt.file),                                                          \
-         0,                                                                                        \
-         0,                                                                                        \
-         NULL,                                                                                     \
-         "a file with the text; - reads standard input"},                                          \
-    {                                                                                              \
-        0, "parse-special", NULL, OPTION_FLAG, offsetof(settings, prompt.parse_special), 0, 0,     \
-            NULL, "text such as <|im_start|> becomes its token"                                    \
-    }
+/* `at`: the offset of prompt_settings in the settings. */
+#define PROMPT_OPTIONS(at)                                                                         \
+    OPT_TEXT('p', "prompt", "TEXT", (at) + offsetof(prompt_settings, text),                        \
+             "the text; - reads standard input"),                                                  \
+        OPT_TEXT('f', "prompt-file", "F", (at) + offsetof(prompt_settings, file),                  \
+                 "a file with the text; - reads standard input"),                                  \
+        OPT_FLAG(0, "parse-special", (at) + offsetof(prompt_settings, parse_special),              \
+                 "text such as <|im_start|> becomes its token")
 
 /* A text of any bytes; freed with free(). A NUL follows it. */
 typedef struct input {

@@ -29,19 +29,53 @@ typedef struct seed {
     uint64_t value;
 } seed;
 
-/* One row; the last has no name. `at` is the offset of the value in the command's settings. The
- * default that help shows is the value before parsing; texts show none. */
+/* One row; made by the macros below; the last is OPT_END. `at` is the offset of the value in the
+ * command's settings. The default that help shows is the value before parsing; texts show none. */
 typedef struct option {
     char letter; /* 0: none */
+    option_kind kind;
     const char *name;
     const char *argument; /* "N"; NULL for flags */
-    option_kind kind;
     size_t at;
     double min;
     double max;
     const char *choices; /* "auto native clblast" */
     const char *help;
 } option;
+
+/* Rows of a table, one for each kind. */
+#define OPT_FLAG(letter, name, at, help)                                                           \
+    {                                                                                              \
+        letter, OPTION_FLAG, name, NULL, at, 0, 0, NULL, help                                      \
+    }
+#define OPT_TEXT(letter, name, argument, at, help)                                                 \
+    {                                                                                              \
+        letter, OPTION_TEXT, name, argument, at, 0, 0, NULL, help                                  \
+    }
+#define OPT_TEXTS(letter, name, argument, at, help)                                                \
+    {                                                                                              \
+        letter, OPTION_TEXTS, name, argument, at, 0, 0, NULL, help                                 \
+    }
+#define OPT_SEED(letter, name, argument, at, help)                                                 \
+    {                                                                                              \
+        letter, OPTION_SEED, name, argument, at, 0, 0, NULL, help                                  \
+    }
+#define OPT_CHOICE(letter, name, argument, at, choices, help)                                      \
+    {                                                                                              \
+        letter, OPTION_CHOICE, name, argument, at, 0, 0, choices, help                             \
+    }
+#define OPT_WHOLE(letter, name, argument, at, min, max, help)                                      \
+    {                                                                                              \
+        letter, OPTION_WHOLE, name, argument, at, min, max, NULL, help                             \
+    }
+#define OPT_REAL(letter, name, argument, at, min, max, help)                                       \
+    {                                                                                              \
+        letter, OPTION_REAL, name, argument, at, min, max, NULL, help                              \
+    }
+#define OPT_END                                                                                    \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
 
 /* Words of a command line that are no options, in order; borrowed. */
 typedef struct words {

@@ -15,13 +15,6 @@ enum { DEFAULT_CONTEXT = 4096 };
 
 /* ---- messages ---- */
 
-static void tell(FILE *to, const char *fmt, va_list args)
-{
-    fputs("pencl: ", to);
-    vfprintf(to, fmt, args);
-    fputc('\n', to);
-}
-
 void work_tell(const work *w, const char *fmt, ...)
 {
     va_list args;
@@ -29,7 +22,9 @@ void work_tell(const work *w, const char *fmt, ...)
         return;
     }
     va_start(args, fmt);
-    tell(stderr, fmt, args);
+    fputs("pencl: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
     va_end(args);
 }
 

@@ -30,78 +30,23 @@ typedef struct model_settings {
         .matmul = "auto"                                                                           \
     }
 
+#define ON(field) offsetof(device_settings, field)
 #define DEVICE_OPTIONS                                                                             \
-    {'d',                                                                                          \
-     "device",                                                                                     \
-     "DEV",                                                                                        \
-     OPTION_TEXT,                                                                                  \
-     offsetof(device_settings, device),                                                            \
-     0,                                                                                            \
-     0,                                                                                            \
-     NULL,                                                                                         \
-     "number, id, words or type of the list of devices"},                                          \
-        {'D',                                                                                      \
-         "type",                                                                                   \
-         "TYPE",                                                                                   \
-         OPTION_CHOICE,                                                                            \
-         offsetof(device_settings, type),                                                          \
-         0,                                                                                        \
-         0,                                                                                        \
-         "cpu gpu accelerator ref all",                                                            \
-         "the best device of a type"},                                                             \
-        {'t',                                                                                      \
-         "threads",                                                                                \
-         "N",                                                                                      \
-         OPTION_WHOLE,                                                                             \
-         offsetof(device_settings, threads),                                                       \
-         1,                                                                                        \
-         4096,                                                                                     \
-         NULL,                                                                                     \
-         "threads of CPU devices"},                                                                \
-        {0,                                                                                        \
-         "matmul",                                                                                 \
-         "M",                                                                                      \
-         OPTION_CHOICE,                                                                            \
-         offsetof(device_settings, matmul),                                                        \
-         0,                                                                                        \
-         0,                                                                                        \
-         "auto native clblast",                                                                    \
-         "who multiplies matrices"},                                                               \
-        {0,                                                                                        \
-         "exact",                                                                                  \
-         NULL,                                                                                     \
-         OPTION_FLAG,                                                                              \
-         offsetof(device_settings, exact),                                                         \
-         0,                                                                                        \
-         0,                                                                                        \
-         NULL,                                                                                     \
-         "float32 arithmetic (always)"},                                                           \
-        {'q',                                                                                      \
-         "quiet",                                                                                  \
-         NULL,                                                                                     \
-         OPTION_FLAG,                                                                              \
-         offsetof(device_settings, quiet),                                                         \
-         0,                                                                                        \
-         0,                                                                                        \
-         NULL,                                                                                     \
-         "only errors on standard error"},                                                         \
-    {                                                                                              \
-        'v', "verbose", NULL, OPTION_FLAG, offsetof(device_settings, verbose), 0, 0, NULL,         \
-            "what the library does, on standard error"                                             \
-    }
+    OPT_TEXT('d', "device", "DEV", ON(device),                                                     \
+             "number, id, words or type of the list of devices"),                                  \
+        OPT_CHOICE('D', "type", "TYPE", ON(type), "cpu gpu accelerator ref all",                   \
+                   "the best device of a type"),                                                   \
+        OPT_WHOLE('t', "threads", "N", ON(threads), 1, 4096, "threads of CPU devices"),            \
+        OPT_CHOICE(0, "matmul", "M", ON(matmul), "auto native clblast",                            \
+                   "who multiplies matrices"),                                                     \
+        OPT_FLAG(0, "exact", ON(exact), "float32 arithmetic (always)"),                            \
+        OPT_FLAG('q', "quiet", ON(quiet), "only errors on standard error"),                        \
+        OPT_FLAG('v', "verbose", ON(verbose), "what the library does, on standard error")
 
 #define MODEL_OPTIONS                                                                              \
-    {'m', "model", "MODEL", OPTION_TEXT,  offsetof(model_settings, model),                         \
-     0,   0,       NULL,    "a GGUF file"},                                                        \
-        {'c',                                                                                      \
-         "ctx-size",                                                                               \
-         "N",                                                                                      \
-         OPTION_WHOLE,                                                                             \
-         offsetof(model_settings, context),                                                        \
-         1,                                                                                        \
-         1 << 30,                                                                                  \
-         NULL,                                                                                     \
-         "tokens at most (default: 4096 or what the model was trained for)"},                      \
+    OPT_TEXT('m', "model", "MODEL", offsetof(model_settings, model), "a GGUF file"),               \
+        OPT_WHOLE('c', "ctx-size", "N", offsetof(model_settings, context), 1, 1 << 30,             \
+                  "tokens at most (default: 4096 or what the model was trained for)"),             \
         DEVICE_OPTIONS
 
 /* Closed by work_close in any state; all zeros at first. */
