@@ -29,9 +29,14 @@ static int shown(pn_string text)
     return (int)(text.size < SHOWN_BYTES ? text.size : SHOWN_BYTES);
 }
 
-/* Reads "left right". A text may start with the space that is its left side, hence from byte 1. */
-static pencl_status
-read_merge(pn_merge *out, pencl_ctx *ctx, const pn_token_table *tokens, pn_string text, size_t i)
+/* Reads merge i, "left right". A text may start with the space that is its left side, hence from
+ * byte 1. Most vocabularies list tokens in the order of the merges that make them. */
+static pencl_status read_merge(pn_merge *out,
+                               pencl_ctx *ctx,
+                               const pn_token_table *tokens,
+                               pn_string text,
+                               size_t i,
+                               int32_t last_product)
 {
     const char *space = text.size < 3 ? NULL : memchr(text.data + 1, ' ', text.size - 2);
     if (space == NULL) {
@@ -44,7 +49,7 @@ read_merge(pn_merge *out, pencl_ctx *ctx, const pn_token_table *tokens, pn_strin
     const pn_string nothing = {0};
     out->left = pn_token_table_find(tokens, left, nothing);
     out->right = pn_token_table_find(tokens, right, nothing);
-    out->product = pn_token_table_find(tokens, left, right);
+    out->product = pn_token_table_find_near(tokens, left, right, last_product + 1);
     if (out->left >= 0 && out->right >= 0 && out->product >= 0) {
         return PENCL_OK;
     }
@@ -68,9 +73,10 @@ pencl_status pn_merges_init(pn_merges *merges,
     if (merges->slots == NULL) {
         return PN_NOMEM(ctx);
     }
+    pn_merge merge = {.product = -2}; /* no guess for the first */
     for (size_t i = 0; i < n; i++) {
-        pn_merge merge = {.rank = (uint32_t)i + 1};
-        PENCL_TRY(read_merge(&merge, ctx, tokens, texts[i], i));
+        merge.rank = (uint32_t)i + 1;
+        PENCL_TRY(read_merge(&merge, ctx, tokens, texts[i], i, merge.product));
         pn_merge *slot = find_slot(merges, merge.left, merge.right);
         if (slot->rank == 0) {
             *slot = merge;

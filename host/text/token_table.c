@@ -61,6 +61,8 @@ pn_token_table_init(pn_token_table *table, pencl_ctx *ctx, const pn_string *toke
     }
     table->tokens = tokens;
     table->mask = slots - 1;
+    table->n = n;
+    table->unique = true;
     table->slots = pn_calloc(slots, sizeof *table->slots);
     if (table->slots == NULL) {
         return PN_NOMEM(ctx);
@@ -69,6 +71,7 @@ pn_token_table_init(pn_token_table *table, pencl_ctx *ctx, const pn_string *toke
     for (size_t i = 0; i < n; i++) {
         const uint32_t hash = hash_more(hash_start, tokens[i]);
         pn_token_slot *slot = find_slot(table, hash, tokens[i], nothing);
+        table->unique = table->unique && slot->id_plus_1 == 0;
         *slot = (pn_token_slot){hash, (uint32_t)i + 1};
     }
     return PENCL_OK;
@@ -83,4 +86,16 @@ int32_t pn_token_table_find(const pn_token_table *table, pn_string left, pn_stri
 {
     const uint32_t hash = hash_more(hash_more(hash_start, left), right);
     return (int32_t)find_slot(table, hash, left, right)->id_plus_1 - 1;
+}
+
+int32_t pn_token_table_find_near(const pn_token_table *table,
+                                 pn_string left,
+                                 pn_string right,
+                                 int32_t guess)
+{
+    if (table->unique && guess >= 0 && (size_t)guess < table->n &&
+        is_text(table->tokens[guess], left, right)) {
+        return guess;
+    }
+    return pn_token_table_find(table, left, right);
 }

@@ -19,6 +19,8 @@ typedef struct pn_token_table {
     const pn_string *tokens; /* [n_tokens] */
     pn_token_slot *slots;    /* [mask + 1] */
     size_t mask;
+    size_t n;
+    bool unique; /* no two tokens have the same text */
 } pn_token_table;
 
 pencl_status
@@ -27,6 +29,11 @@ void pn_token_table_free(pn_token_table *table);
 /* The id of the text that is `left` followed by `right`, -1 if none. Of equal texts the last
  * counts. */
 int32_t pn_token_table_find(const pn_token_table *table, pn_string left, pn_string right);
+/* The same, when the id is likely to be `guess`, which need not be in range: much faster then. */
+int32_t pn_token_table_find_near(const pn_token_table *table,
+                                 pn_string left,
+                                 pn_string right,
+                                 int32_t guess);
 
 /* ---- merges.c: pairs of ids to what they become ---- */
 typedef struct pn_merge {
