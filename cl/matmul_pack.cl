@@ -26,12 +26,11 @@ matmul_pack(__global const X_T *x,
 {
     const uint lane = get_local_id(0);
     __global float *to = out + out_at + (ulong)get_group_id(0) * COLS * TILE;
+    const uint first = get_group_id(0) * TILE;
 #ifdef NORM
     __local float shared[LANES];
-#endif
     for (uint j = 0; j < TILE; j++) {
-        const uint token = min((uint)get_group_id(0) * TILE + j, tokens - 1);
-#ifdef NORM
+        const uint token = min(first + j, tokens - 1);
         float mean = 0.0f;
 #ifdef NORM_LAYER
         for (uint k = lane; k < COLS; k += LANES) {
@@ -49,10 +48,13 @@ matmul_pack(__global const X_T *x,
             const float v = (X(token, k) - mean) * scale;
             to[(ulong)k * TILE + j] = NORM_PROGRAM(v, v, (long)token, k);
         }
-#else
-        for (uint k = lane; k < COLS; k += LANES) {
-            to[(ulong)k * TILE + j] = X(token, k);
-        }
-#endif
     }
+#else
+    for (uint k = lane; k < COLS; k += LANES) {
+#pragma unroll
+        for (uint j = 0; j < TILE; j++) {
+            to[(ulong)k * TILE + j] = X(min(first + j, tokens - 1), k);
+        }
+    }
+#endif
 }

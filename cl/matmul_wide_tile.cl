@@ -55,11 +55,11 @@ static inline void multiply(__global const float *x,
     for (uint t = 0; t < TILE; t++) {
         acc[t] = go_on ? vload16(t, sums) : (float16)(0.0f);
     }
-    for (uint k = 0; k < n; k++) {
+    for (uint k = 0; k < n; k++, x += TILE) {
         const float16 w = vload16(k, panel);
 #pragma unroll
         for (uint t = 0; t < TILE; t++) {
-            acc[t] += w * x[k * TILE + t];
+            acc[t] += w * x[t];
         }
     }
 #pragma unroll

@@ -5,8 +5,9 @@
 #include <inttypes.h>
 
 enum {
-    MAX_TOKENS = 4,      /* of matmul_wide: more would not stay in registers */
-    RUNS_A_UNIT = 4,     /* work-items a compute unit, so that none waits long for the last */
+    MAX_TOKENS = 4,  /* of matmul_wide: more would not stay in registers */
+    RUNS_A_UNIT = 4, /* work-items a compute unit at most, so that none waits long for the last */
+    TILES_A_RUN = 8, /* at least, if that leaves one a unit: preparing x costs about one tile */
     LOCAL_SPARE = 1024,  /* bytes of local memory that drivers keep for themselves */
     TOKENS_A_GROUP = 96, /* tokens that share one unpacked panel */
     PANEL = 256,         /* columns of a panel of 16 rows: 16 KiB, half of a first-level cache */
@@ -61,14 +62,21 @@ make_wide(pn_emit *e, pn_kernel **k, const pn_task *t, const pn_mm *mm, int part
     return pn_mm_kernel(e, k, t, "matmul_wide", &prelude);
 }
 
-/* One launch over `count` tiles from `first` on. */
+/* Every compute unit gets as many work-items as the others. */
+static int64_t tiles_a_run(int64_t tiles, int64_t units)
+{
+    int64_t runs = tiles / (TILES_A_RUN * units);
+    runs = runs < 1 ? 1 : runs > RUNS_A_UNIT ? RUNS_A_UNIT : runs;
+    return (tiles + runs * units - 1) / (runs * units);
+}
+
+/* One launch over range[1] tiles from range[0] on. */
 static pencl_status
 launch_wide(pn_emit *e, const pn_task *t, const pn_mm *mm, int part, const int64_t range[2])
 {
     pn_kernel *k = NULL;
     PENCL_TRY(make_wide(e, &k, t, mm, part));
-    int64_t items = pn_device_caps(pn_emit_device(e))->compute_units * RUNS_A_UNIT;
-    int64_t run = (range[1] + items - 1) / items;
+    int64_t run = tiles_a_run(range[1], pn_device_caps(pn_emit_device(e))->compute_units);
     pn_emit_operand(e, k, 0, &t->in[0], 0, sizeof(float));
     pn_kernel_arg_i64(k, 2, mm->x_step);
     pn_kernel_arg_u32(k, 3, (uint32_t)range[0]);
