@@ -38,9 +38,14 @@ pencl_status pn_plan_choose(pn_plan *plan, const pn_plan_options *options);
 pencl_status pn_plan_place(pn_plan *plan);
 /* place.c: buffers, and the operands of all tasks resolved to them. */
 pencl_status pn_plan_resolve(pn_plan *plan);
+/* place.c: again, after plan->arena became another buffer or a variable was rebound. */
+void pn_plan_resolve_operands(pn_plan *plan);
 /* reference.c: runs one task by its op's reference, on a device whose memory is the host's. */
 pencl_status pn_reference_run(pn_plan *plan, const pn_task *task);
-/* reference.c: host ops, from staging to staging. */
-pencl_status pn_reference_host(pn_plan *plan, const pn_task *task);
+/* reference.c: a host op whose inputs are the step's is computed before the launches, from staging
+ * to staging; any other between them, at the price of a wait. */
+bool pn_task_is_early(const pn_ir *ir, const pn_task *task);
+void pn_reference_early(pn_plan *plan, const pn_task *task);
+pencl_status pn_reference_emit(pn_plan *plan, const pn_task *task);
 
 #endif

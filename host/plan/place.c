@@ -112,7 +112,7 @@ pencl_status pn_plan_place(pn_plan *plan)
     align = align < 64 ? 64 : align;
     /* What the host computes lies beside the inputs it is computed from. */
     for (int i = 0; i < ir->n_tasks; i++) {
-        if (ir->tasks[i]->call->def->flags & PN_OP_HOST) {
+        if (pn_task_is_early(ir, ir->tasks[i])) {
             ir->temps[ir->tasks[i]->out[0].temp].place = PN_IN_STEP;
         }
     }
@@ -138,6 +138,7 @@ static void resolve(void *user, pn_operand *o)
 {
     pn_plan *plan = user;
     if (o->temp < 0) {
+        o->store = o->slot >= 0 ? plan->stores[o->slot] : o->store;
         if (o->store != NULL && o->store->n_parts == 1) {
             o->buffer = o->store->parts[0].buffer;
             o->base = o->store->parts[0].offset;
@@ -179,20 +180,8 @@ static pencl_status grow_pool(pn_plan *plan)
     return PENCL_OK;
 }
 
-pencl_status pn_plan_resolve(pn_plan *plan)
+void pn_plan_resolve_operands(pn_plan *plan)
 {
-    PENCL_TRY(grow_pool(plan));
-    plan->arena = plan->pool->buffer == NULL ? NULL : pn_buffer_ref(plan->pool->buffer);
-    if (plan->step_bytes > 0) {
-        PENCL_TRY(pn_buffer_new(&plan->step, plan->device, plan->step_bytes));
-        plan->staging = pn_calloc(1, plan->step_bytes);
-        if (plan->staging == NULL) {
-            return PN_NOMEM(plan->ctx);
-        }
-    }
-    if (plan->scratch_bytes > 0) {
-        PENCL_TRY(pn_buffer_new(&plan->scratch, plan->device, plan->scratch_bytes));
-    }
     for (int i = 0; i < plan->ir->n_tasks; i++) {
         pn_task *t = plan->ir->tasks[i];
         pn_task_inputs(t, resolve, plan);
@@ -207,5 +196,22 @@ pencl_status pn_plan_resolve(pn_plan *plan)
     for (int i = 0; i < plan->ir->n_outs; i++) {
         resolve(plan, &plan->ir->outs[i]);
     }
+}
+
+pencl_status pn_plan_resolve(pn_plan *plan)
+{
+    PENCL_TRY(grow_pool(plan));
+    plan->arena = plan->pool->buffer == NULL ? NULL : pn_buffer_ref(plan->pool->buffer);
+    if (plan->step_bytes > 0) {
+        PENCL_TRY(pn_buffer_new(&plan->step, plan->device, plan->step_bytes));
+        plan->staging = pn_calloc(1, plan->step_bytes);
+        if (plan->staging == NULL) {
+            return PN_NOMEM(plan->ctx);
+        }
+    }
+    if (plan->scratch_bytes > 0) {
+        PENCL_TRY(pn_buffer_new(&plan->scratch, plan->device, plan->scratch_bytes));
+    }
+    pn_plan_resolve_operands(plan);
     return PENCL_OK;
 }

@@ -73,11 +73,12 @@ static pencl_status record(pn_plan *plan)
     plan->emit.device = plan->device;
     for (int i = 0; i < plan->ir->n_tasks; i++) {
         const pn_task *t = plan->ir->tasks[i];
-        if (t->chosen == NULL) {
-            continue; /* the host's, or a reference's */
-        }
         plan->emit.task = i;
-        PENCL_TRY(t->chosen->emit(&plan->emit, t));
+        if (t->chosen != NULL) {
+            PENCL_TRY(t->chosen->emit(&plan->emit, t));
+        } else if (!plan->is_ref && !pn_task_is_early(plan->ir, t)) {
+            PENCL_TRY(pn_reference_emit(plan, t));
+        }
     }
     return plan->emit.failed ? PN_NOMEM(plan->ctx) : PENCL_OK;
 }
@@ -166,18 +167,6 @@ void *pn_plan_input(pn_plan *plan, const char *name, const pn_spec **spec)
     return NULL;
 }
 
-static void rebind_operand(void *user, pn_operand *o)
-{
-    const pn_plan *plan = user;
-    if (o->slot >= 0) {
-        o->store = plan->stores[o->slot];
-        if (o->store->n_parts == 1) {
-            o->buffer = o->store->parts[0].buffer;
-            o->base = o->store->parts[0].offset;
-        }
-    }
-}
-
 pencl_status pn_plan_bind(pn_plan *plan, int slot, pn_store *store)
 {
     if (slot < 0 || slot >= plan->n_stores) {
@@ -192,16 +181,7 @@ pencl_status pn_plan_bind(pn_plan *plan, int slot, pn_store *store)
         return PN_FAIL(plan->ctx, PENCL_E_SHAPE, "a variable is rebound to another shape");
     }
     plan->stores[slot] = pn_store_ref(store);
-    for (int i = 0; i < plan->ir->n_tasks; i++) {
-        pn_task *t = plan->ir->tasks[i];
-        pn_task_inputs(t, rebind_operand, plan);
-        for (int k = 0; k < t->n_in; k++) {
-            rebind_operand(plan, &t->in[k]);
-        }
-        for (int p = 0; p < t->n_parts; p++) {
-            rebind_operand(plan, &t->out[p]);
-        }
-    }
+    pn_plan_resolve_operands(plan);
     pn_emit_rebind(&plan->emit, slot, store);
     pn_store_free(old);
     return PENCL_OK;
@@ -212,13 +192,9 @@ static void follow_pool(pn_plan *plan)
 {
     if (plan->arena != plan->pool->buffer) {
         pn_emit_replace(&plan->emit, plan->arena, plan->pool->buffer);
-        for (int i = 0; i < plan->ir->n_outs; i++) {
-            if (plan->ir->outs[i].buffer == plan->arena) {
-                plan->ir->outs[i].buffer = plan->pool->buffer;
-            }
-        }
         pn_buffer_free(plan->arena);
         plan->arena = pn_buffer_ref(plan->pool->buffer);
+        pn_plan_resolve_operands(plan);
     }
 }
 
@@ -226,7 +202,7 @@ static pencl_status run_references(pn_plan *plan)
 {
     for (int i = 0; i < plan->ir->n_tasks; i++) {
         const pn_task *t = plan->ir->tasks[i];
-        if (!(t->call->def->flags & PN_OP_HOST)) {
+        if (!pn_task_is_early(plan->ir, t)) {
             PENCL_TRY(pn_reference_run(plan, t));
         }
     }
@@ -237,8 +213,8 @@ pencl_status pn_plan_run(pn_plan *plan)
 {
     follow_pool(plan);
     for (int i = 0; i < plan->ir->n_tasks; i++) {
-        if (plan->ir->tasks[i]->call->def->flags & PN_OP_HOST) {
-            PENCL_TRY(pn_reference_host(plan, plan->ir->tasks[i]));
+        if (pn_task_is_early(plan->ir, plan->ir->tasks[i])) {
+            pn_reference_early(plan, plan->ir->tasks[i]);
         }
     }
     if (plan->step != NULL) {

@@ -90,6 +90,21 @@ START_TEST(logits_equal_transformers_however_the_prompt_is_cut)
 }
 END_TEST
 
+/* Plans of one model share the memory of temporaries: a larger step moves it. */
+START_TEST(a_small_step_is_right_after_a_larger_one)
+{
+    open_model("tiny_mix");
+    size_t all = n_tokens;
+    n_tokens = 3;
+    compare_pieces(0);
+    n_tokens = all;
+    compare_pieces(0);
+    n_tokens = 3;
+    compare_pieces(0);
+    close_model();
+}
+END_TEST
+
 START_TEST(uncached_call_gives_the_same_logits)
 {
     open_model(files[_i]);
@@ -167,6 +182,7 @@ Suite *suite_lm_tiny(void)
     tcase_add_loop_test(tc, logits_equal_transformers_however_the_prompt_is_cut, 0, N_FILES);
     tcase_add_loop_test(tc, uncached_call_gives_the_same_logits, 0, N_FILES);
     tcase_add_loop_test(tc, any_pass_may_be_left_out, 0, N_PASSES + 1);
+    tcase_add_test(tc, a_small_step_is_right_after_a_larger_one);
     tcase_add_test(tc, a_full_context_is_an_error_before_any_write);
     suite_add_tcase(suite, tc);
     return suite;
