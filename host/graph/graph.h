@@ -41,6 +41,8 @@ struct pencl_graph {
     const char *path; /* of the layer being traced, for errors and names; owned by the arena */
     void *plan;       /* of pencl_eval; freed by plan_free */
     void (*plan_free)(void *plan);
+    pencl_value **planned; /* what it computes; owned by the arena */
+    int n_planned;
 };
 
 /* Records an error on the graph (the first stays) and returns NULL. */
