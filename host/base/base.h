@@ -25,6 +25,7 @@ struct pencl_ctx {
     pn_error error;
     pencl_log_fn *log;
     void *log_user;
+    bool expendable; /* the process may die: pencl_ctx_set_expendable */
 };
 
 /* Records the failure unless one is recorded already (the deepest cause wins); returns `status`. */

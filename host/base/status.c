@@ -109,3 +109,8 @@ void pn_error_clear(pencl_ctx *ctx)
         ctx->error.text[0] = '\0';
     }
 }
+
+void pencl_ctx_set_expendable(pencl_ctx *ctx)
+{
+    ctx->expendable = true;
+}

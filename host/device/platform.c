@@ -186,7 +186,7 @@ static bool list_opencl(pn_listing *l, const pn_limits *limits)
 
 /* As list_opencl. The first listing of a set of drivers is journalled; once it is survived, the
  * store has the verdict and later ones are not. */
-static bool list_guarded(pn_listing *l, const pn_limits *limits, pn_store_db *store)
+static bool list_guarded(pn_listing *l, const pn_limits *limits, pn_store_db *store, pn_deaths most)
 {
     pencl_ctx quiet = {0};
     pn_journal *journal = NULL;
@@ -195,7 +195,7 @@ static bool list_guarded(pn_listing *l, const pn_limits *limits, pn_store_db *st
     if (pn_drivers_known(&drivers, store)) {
         return list_opencl(l, limits);
     }
-    if (pn_risk_begin(&journal, &quiet, drivers.risk) != PENCL_OK) {
+    if (pn_risk_begin(&journal, &quiet, drivers.risk, most) != PENCL_OK) {
         pn_journal_close(journal);
         pencl_platform_info *row = add_platform(l, "OpenCL");
         if (row != NULL) {
@@ -258,8 +258,9 @@ pencl_status pn_listing_new(pn_listing *out, pencl_ctx *ctx, pn_store_db *store,
     *out = (pn_listing){0};
     PENCL_TRY(pn_limits_read(&limits, ctx));
     out->list = pn_calloc(1, sizeof *out->list);
+    pn_deaths most = ctx->expendable ? PN_TWO_DEATHS : PN_ONE_DEATH;
     bool ok = out->list != NULL;
-    ok = ok && (scope == PN_SCOPE_REF || list_guarded(out, &limits, store));
+    ok = ok && (scope == PN_SCOPE_REF || list_guarded(out, &limits, store, most));
     if (!ok || !list_ref(out, &limits)) {
         pn_listing_free(out);
         return PN_NOMEM(ctx);

@@ -78,7 +78,7 @@ build_source(pn_program *p, const char *source, const char *options, const char 
     cl_int code = CL_SUCCESS;
     char risk[PN_RISK_MAX];
     snprintf(risk, sizeof risk, "build %s %s", p->store_key, label);
-    PENCL_TRY(pn_risk_begin(&d->journal, d->ctx, risk));
+    PENCL_TRY(pn_risk_begin(&d->journal, d->ctx, risk, PN_TWO_DEATHS));
     p->program = d->cl->clCreateProgramWithSource(d->context, 1, &source, NULL, &code);
     pencl_status status = PENCL_OK;
     if (code != CL_SUCCESS) {

@@ -98,8 +98,12 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_device_match(
 
 /* 1 when an earlier process listed the drivers that are installed and survived, and no process died
  * in a driver since; else the first listing is better made by a child process. Opens no driver. A
- * call that killed a process is refused from then on, unless PENCL_RETRY=1 asks for another try. */
+ * listing that a process died in, and a build or first launch that two did, is refused from then
+ * on, unless PENCL_RETRY=1 asks for another try. */
 PENCL_API int pencl_drivers_proven(pencl_ctx *ctx);
+/* For such a child: it also tries a listing once more that one process died in, perhaps because it
+ * was killed for another reason. */
+PENCL_API void pencl_ctx_set_expendable(pencl_ctx *ctx);
 
 /* Opens the device that `words` names: a number, an id, words matched against vendor, platform,
  * name and type, "ref", or NULL for PENCL_DEVICE or the default; of several, the best. "ref"

@@ -105,41 +105,76 @@ START_TEST(words_that_are_not_understood_are_errors)
 }
 END_TEST
 
-/* A process that dies in the middle of `what`. */
-static void die_in(const char *what)
+/* A process that dies in the middle of `what`, or that refuses it. */
+static void die_in(const char *what, pn_deaths most, pencl_status expected)
 {
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
         pn_journal *journal = NULL;
-        _exit(pn_risk_begin(&journal, ctx, what) == PENCL_OK ? 0 : 1);
+        _exit(pn_risk_begin(&journal, ctx, what, most) == expected ? 0 : 1);
     }
     int status = -1;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
 }
 
+static char cache[] = "/tmp/pencl-test-XXXXXX";
+
+static void setup_cache(void)
+{
+    ctx = pencl_ctx_new();
+    ck_assert_ptr_nonnull(mkdtemp(cache));
+    setenv("PENCL_CACHE", cache, 1);
+}
+
+static void teardown_cache(void)
+{
+    pencl_ctx_free(ctx);
+    ck_assert_int_eq(rmdir(cache), 0); /* nothing is left behind */
+}
+
+static pencl_status begin_and_end(pn_journal **journal, const char *what, pn_deaths most)
+{
+    pn_error_clear(ctx);
+    pencl_status status = pn_risk_begin(journal, ctx, what, most);
+    pn_risk_end(*journal, what);
+    return status;
+}
+
 START_TEST(what_killed_a_process_is_refused_until_asked_for)
 {
-    char folder[] = "/tmp/pencl-test-XXXXXX";
     pn_journal *journal = NULL;
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    setenv("PENCL_CACHE", folder, 1);
-    die_in("build 1234 matmul");
+    die_in("list 1234", PN_ONE_DEATH, PENCL_OK);
     ck_assert_int_eq(pencl_drivers_proven(ctx), 0);
-    ck_assert_int_eq(pn_risk_begin(&journal, ctx, "build 1234 matmul"), PENCL_E_BUILD);
+    ck_assert_int_eq(begin_and_end(&journal, "list 1234", PN_ONE_DEATH), PENCL_E_BUILD);
     ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "the last process died in it"));
-    pn_error_clear(ctx);
-    ck_assert_int_eq(pn_risk_begin(&journal, ctx, "build 5678 softmax"), PENCL_OK);
-    pn_risk_end(journal, "build 5678 softmax");
+    ck_assert_int_eq(begin_and_end(&journal, "list 5678", PN_ONE_DEATH), PENCL_OK);
     setenv("PENCL_RETRY", "1", 1);
-    ck_assert_int_eq(pn_risk_begin(&journal, ctx, "build 1234 matmul"), PENCL_OK);
-    pn_risk_end(journal, "build 1234 matmul");
+    ck_assert_int_eq(begin_and_end(&journal, "list 1234", PN_ONE_DEATH), PENCL_OK);
     unsetenv("PENCL_RETRY");
-    ck_assert_int_eq(pn_risk_begin(&journal, ctx, "build 1234 matmul"), PENCL_OK);
-    pn_risk_end(journal, "build 1234 matmul");
+    ck_assert_int_eq(begin_and_end(&journal, "list 1234", PN_ONE_DEATH), PENCL_OK);
     pn_journal_close(journal);
-    ck_assert_int_eq(rmdir(folder), 0); /* nothing is left behind */
+}
+END_TEST
+
+START_TEST(one_death_may_be_bad_luck)
+{
+    pn_journal *journal = NULL;
+    die_in("build 1234 matmul", PN_TWO_DEATHS, PENCL_OK);
+    ck_assert_int_eq(begin_and_end(&journal, "build 1234 matmul", PN_TWO_DEATHS), PENCL_OK);
+    pn_journal_close(journal);
+    journal = NULL;
+    for (int i = 0; i < 2; i++) { /* the first death was forgotten */
+        die_in("build 1234 matmul", PN_TWO_DEATHS, PENCL_OK);
+    }
+    die_in("build 1234 matmul", PN_TWO_DEATHS, PENCL_E_BUILD);
+    ck_assert_int_eq(begin_and_end(&journal, "build 1234 matmul", PN_TWO_DEATHS), PENCL_E_BUILD);
+    ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "two processes died in it"));
+    setenv("PENCL_RETRY", "1", 1);
+    ck_assert_int_eq(begin_and_end(&journal, "build 1234 matmul", PN_TWO_DEATHS), PENCL_OK);
+    unsetenv("PENCL_RETRY");
+    pn_journal_close(journal);
 }
 END_TEST
 
@@ -153,7 +188,11 @@ Suite *suite_device_quirks(void)
     tcase_add_test(tcase, software_is_known_by_its_device);
     tcase_add_test(tcase, hide_and_limit_make_a_device_smaller);
     tcase_add_test(tcase, words_that_are_not_understood_are_errors);
-    tcase_add_test(tcase, what_killed_a_process_is_refused_until_asked_for);
     suite_add_tcase(suite, tcase);
+    TCase *risks = tcase_create("risks");
+    tcase_add_checked_fixture(risks, setup_cache, teardown_cache);
+    tcase_add_test(risks, what_killed_a_process_is_refused_until_asked_for);
+    tcase_add_test(risks, one_death_may_be_bad_luck);
+    suite_add_tcase(suite, risks);
     return suite;
 }

@@ -12,6 +12,9 @@ static int run(const void *settings, const words *rest)
     pencl_device_list *list = NULL;
     (void)rest;
     int status = work_context(&w, settings);
+    if (status == EXIT_DONE) {
+        pencl_ctx_set_expendable(w.ctx);
+    }
     if (status == EXIT_DONE && pencl_device_list_new(&list, w.ctx) != PENCL_OK) {
         status = EXIT_FAILED;
     }
