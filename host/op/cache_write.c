@@ -80,7 +80,6 @@ const pn_op_def pn_op_cache_write = {
     .doc = "new rows into a cache, in place",
     .in = {"cache", "x", "counts"},
     .flags = PN_OP_POINTWISE | PN_OP_CACHE | PN_OP_IN_PLACE,
-    .expr = "b",
     .infer = infer,
     .ref = ref,
     .cases = cases,

@@ -59,7 +59,7 @@ enum {                      /* pn_op_def.flags */
        PN_OP_IN_PLACE = 8,  /* the output is input 0's storage, changed */
        PN_OP_PAIR = 16,     /* expr also reads a2: input 0 half an axis (names[0]) away */
        PN_OP_GATHER = 32,   /* reads input 0 at index input 1 along names[0] */
-       PN_OP_CACHE = 64,    /* writes input 1 into input 0 from slot counts[0] on */
+       PN_OP_CACHE = 64,    /* writes input 1 into input 0 from slot counts[0] on; no `expr` */
        PN_OP_NORM = 128,    /* a row statistic, then pointwise: a matmul may absorb it */
        PN_OP_ROWWISE = 256, /* each element of "seq" is computed from that element alone */
 };
