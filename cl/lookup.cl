@@ -4,8 +4,10 @@
  * zeros, written by the first part. */
 #ifndef COLS
 #define COLS 32
+#if !defined(LAYOUT_rows16) && !defined(LAYOUT_plain)
 #define DTYPE_f32
 #define LAYOUT_rows16
+#endif
 #endif
 #include "lib/weights.clh"
 

@@ -169,6 +169,81 @@ START_TEST(prompts_become_the_tokens_of_transformers)
 }
 END_TEST
 
+/* ---- passes ---- */
+
+static const char *const passes[] = {
+#define PASS(name) #name,
+#include "plan/passes.def"
+#undef PASS
+};
+enum { N_PASSES = sizeof passes / sizeof *passes };
+
+/* All passes but number `without`. */
+static void set_passes(int without)
+{
+    char list[256] = "none";
+    for (int i = 0; i < N_PASSES; i++) {
+        if (i != without) {
+            strcat(strcat(list, ","), passes[i]);
+        }
+    }
+    setenv("PENCL_PASSES", list, 1);
+}
+
+/* Logits after the prompt "chat" and after each of its greedy tokens, [1 + GREEDY_STEPS][n]. */
+static float *logits_of_chat(size_t n)
+{
+    json_t *prompt = json_array_get(golden_json("smollm2/prompts.json"), 3);
+    json_t *tokens = json_object_get(prompt, "tokens");
+    json_t *greedy = json_object_get(golden_json("smollm2/greedy.json"), "chat");
+    float *all = calloc((GREEDY_STEPS + 1) * n, sizeof *all);
+    int32_t ids[64];
+    size_t n_ids = json_array_size(tokens);
+    ck_assert_str_eq(json_string_value(json_object_get(prompt, "name")), "chat");
+    ck_assert_uint_le(n_ids, sizeof ids / sizeof *ids);
+    for (size_t i = 0; i < n_ids; i++) {
+        ids[i] = (int32_t)json_integer_value(json_array_get(tokens, i));
+    }
+    pencl_session *s = NULL;
+    const float *logits = NULL;
+    ck_assert_int_eq(pencl_session_new(&s, pencl_model_lm(model), NULL), PENCL_OK);
+    for (size_t step = 0; step <= GREEDY_STEPS; step++) {
+        ck_assert_int_eq(pencl_session_feed(&logits, s, ids, n_ids, PENCL_LOGITS_LAST), PENCL_OK);
+        memcpy(all + step * n, logits, n * sizeof *all);
+        json_t *next = json_array_get(json_object_get(greedy, "tokens"), step);
+        ids[0] = (int32_t)json_integer_value(next);
+        n_ids = 1;
+    }
+    pencl_session_free(s);
+    return all;
+}
+
+START_TEST(a_pass_left_out_changes_nothing)
+{
+    if (model == NULL || slow || getenv("PENCL_TEST_LONG") == NULL) {
+        return;
+    }
+    size_t n = pencl_tokenizer_n_tokens(pencl_model_tokenizer(model));
+    float *want = logits_of_chat(n);
+    set_passes(_i);
+    pencl_model_close(model);
+    ck_assert_int_eq(pencl_model_open(&model, device, golden_model(), NULL), PENCL_OK);
+    float *got = logits_of_chat(n);
+    double worst = 0;
+    for (size_t step = 0; step <= GREEDY_STEPS; step++) {
+        ck_assert_int_eq(likeliest(got + step * n, n), likeliest(want + step * n, n));
+        for (size_t i = step * n; i < (step + 1) * n; i++) {
+            worst = fmax(worst, fabs((double)got[i] - (double)want[i]));
+        }
+    }
+    printf("without %s: largest difference of logits %.2e\n", passes[_i], worst);
+    ck_assert_double_le(worst, 1e-3);
+    unsetenv("PENCL_PASSES");
+    free(want);
+    free(got);
+}
+END_TEST
+
 Suite *suite_lm_smollm2(void);
 Suite *suite_lm_smollm2(void)
 {
@@ -178,6 +253,7 @@ Suite *suite_lm_smollm2(void)
     tcase_set_timeout(tc, 900);
     tcase_add_test(tc, logits_and_greedy_tokens_equal_transformers);
     tcase_add_test(tc, prompts_become_the_tokens_of_transformers);
+    tcase_add_loop_test(tc, a_pass_left_out_changes_nothing, 0, N_PASSES);
     suite_add_tcase(suite, tc);
     return suite;
 }
