@@ -101,8 +101,8 @@ void command_check(const command_row *row, const char *folder)
                  (row->err == NULL || strstr(r.err, row->err) != NULL) &&
                  (!usage || r.out_size == 0);
     ck_assert_msg(right,
-                  "%s: exit status %d, expected %d\n-- standard output, expected \"%s\":\n%s\n"
-                  "-- standard error, expected \"%s\":\n%s",
+                  "%s: exit status %d, expected %d\n-- standard output, expected \"%s\":\n%.1500s\n"
+                  "-- standard error, expected \"%s\":\n%.1500s",
                   row->name, r.status, row->status, row->out != NULL ? row->out : "", r.out,
                   row->err != NULL ? row->err : "", r.err);
 }
