@@ -101,7 +101,11 @@ static int encode_and_generate(const work *w, const settings *s, const input *pr
         status = work_failed(w);
     }
     if (status == EXIT_DONE) {
-        work_tell(w, "context %" PRId64 " tokens, seed %" PRIu64, w->context, s->sampler.seed);
+        if (s->sampler.temperature > 0) {
+            work_tell(w, "context %" PRId64 " tokens, seed %" PRIu64, w->context, s->sampler.seed);
+        } else {
+            work_tell(w, "context %" PRId64 " tokens, greedy", w->context);
+        }
         if (s->echo && !s->json) {
             fwrite(prompt->data, 1, prompt->size, stdout);
         }
