@@ -17,11 +17,9 @@ static bool runs(const pn_candidate *c, const pn_task *t, const pn_caps *caps)
 
 /* A candidate asked for by name: "matmul_simt", or the library behind --matmul. */
 static const pn_candidate *
-forced(const pn_task *t, const pn_caps *caps, const pn_plan_options *options)
+forced(const pn_task *t, const pn_caps *caps, const pn_plan_options *options, bool library)
 {
-    const char *blas = options->matmul != NULL && strcmp(options->matmul, "clblast") == 0
-                           ? "matmul_clblast"
-                           : NULL;
+    const char *blas = library ? "matmul_clblast" : NULL;
     for (const pn_candidate *c = candidates_of(t); c != NULL && c->name != NULL; c++) {
         bool named = (options->kernel != NULL && strcmp(c->name, options->kernel) == 0) ||
                      (blas != NULL && strcmp(c->name, blas) == 0);
@@ -43,9 +41,9 @@ static const pn_candidate *first_of(const pn_task *t, const pn_caps *caps, pn_fa
 }
 
 static const pn_candidate *
-choose(const pn_task *t, const pn_caps *caps, const pn_plan_options *options)
+choose(const pn_task *t, const pn_caps *caps, const pn_plan_options *options, bool library)
 {
-    const pn_candidate *c = forced(t, caps, options);
+    const pn_candidate *c = forced(t, caps, options, library);
     if (c == NULL) {
         c = first_of(t, caps, caps->wide ? PN_WIDE : PN_SIMT);
     }
@@ -66,7 +64,7 @@ pencl_status pn_plan_choose(pn_plan *plan, const pn_plan_options *options)
         if (plan->is_ref || t->call->def->flags & PN_OP_HOST) {
             continue;
         }
-        t->chosen = choose(t, caps, options);
+        t->chosen = choose(t, caps, options, plan->ir->bare_matmuls);
         if (t->chosen == NULL) {
             char label[128];
             pn_text shape = {0};

@@ -33,7 +33,8 @@ typedef struct pn_ir {
     int temp_room;
     pn_operand *outs; /* in the order of the plan's outputs */
     int n_outs;
-    int *uses; /* of each temporary, by pn_ir_count_uses */
+    int *uses;         /* of each temporary, by pn_ir_count_uses */
+    bool bare_matmuls; /* nothing is fused into matmuls: a library multiplies */
 } pn_ir;
 
 typedef pencl_status pn_pass(pn_ir *ir);

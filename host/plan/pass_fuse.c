@@ -124,10 +124,10 @@ static int64_t columns_of(const pn_task *anchor, int part)
     return pn_spec_size(&anchor->out[part].view.spec, anchor->call->names[0]);
 }
 
-static bool takes_epilogue(const pn_task *anchor)
+static bool takes_epilogue(const pn_ir *ir, const pn_task *anchor)
 {
     const pn_op_def *def = anchor->call->def;
-    return def == &pn_op_matmul || def->flags & PN_OP_NORM;
+    return (def == &pn_op_matmul && !ir->bare_matmuls) || def->flags & PN_OP_NORM;
 }
 
 /* Puts elementwise task `t` behind part `part` of anchor `a`. */
@@ -189,7 +189,7 @@ static bool fuse_one(pn_ir *ir, int index)
                 pn_ir_remove(ir, at);
                 return true;
             }
-        } else if (takes_epilogue(a) && !a->joint && t->out[0].temp >= 0 &&
+        } else if (takes_epilogue(ir, a) && !a->joint && t->out[0].temp >= 0 &&
                    ready_before(ir, t->program[0], temp, at) && into_epilogue(ir, a, part, t, i)) {
             pn_ir_remove(ir, index);
             return true;
@@ -295,7 +295,7 @@ pencl_status pn_pass_fuse(pn_ir *ir)
             i = i > 1 ? i - 2 : -1; /* what was fused may take more */
         }
     }
-    for (int i = 0; i < ir->n_tasks; i++) {
+    for (int i = 0; i < ir->n_tasks && !ir->bare_matmuls; i++) {
         if (absorb_norm(ir, i)) {
             i--;
         }

@@ -38,7 +38,7 @@ static bool fits_beside(const pn_task *a, const pn_task *b)
 
 pencl_status pn_pass_merge_matmuls(pn_ir *ir)
 {
-    for (int i = 0; i < ir->n_tasks; i++) {
+    for (int i = 0; i < ir->n_tasks && !ir->bare_matmuls; i++) {
         pn_task *a = ir->tasks[i];
         if (!over_stored_weights(a) || a->program[0] != NULL) {
             continue;

@@ -92,6 +92,7 @@ static pencl_status compile(pn_plan *plan,
     const char *passes = options->passes != NULL ? options->passes : pn_get_env("PENCL_PASSES");
     PENCL_TRY(pn_lower(&plan->ir, graph, outs, n_outs));
     PENCL_TRY(keep_stores(plan, graph));
+    plan->ir->bare_matmuls = options->matmul != NULL && strcmp(options->matmul, "clblast") == 0;
     PENCL_TRY(pn_passes_run(plan->ir, plan->is_ref ? "drop_unused,merge_equal" : passes));
     PENCL_TRY(add_captures(plan->ir));
     PENCL_TRY(pn_plan_choose(plan, options));
