@@ -76,6 +76,10 @@ pencl_status pn_caches_copy(const pn_caches *to, const pn_caches *from, int64_t 
 /* The body with every Attention replaced by a KVCachingAttention over these caches. */
 pencl_status pn_caching_body(pencl_layer **out, pencl_lm *lm, const pn_caches *caches);
 
+/* ---- sampling.c ---- */
+/* The first word of Philox 4x32-10's block at a counter, with the seed as its key. */
+uint32_t pn_philox(uint64_t seed, uint64_t counter);
+
 /* ---- weights.c: tensors of a file as variables ---- */
 typedef struct pn_weights {
     pencl_ctx *ctx;

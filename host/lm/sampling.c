@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sampler: candidates sorted by (logit, id), cut by top-k, top-p and min-p, drawn in double
- * with Philox 4x32-10 (Salmon and others, 2011), so that a seed gives the same tokens on every
- * device. */
-#include "base/base.h"
-#include "pencl/generate.h"
+/* The sampler: candidates sorted by (logit, id), in llama.cpp's order penalised, cut by top-k,
+ * top-p and min-p, then drawn at the temperature; in double, with Philox 4x32-10 (Salmon and
+ * others, 2011), so that a seed gives the same tokens on every device. */
+#include "lm/lm.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -71,8 +70,7 @@ void pencl_sampler_accept(pencl_sampler *s, int32_t token)
     s->recent[s->n_recent++ % REMEMBERED] = token;
 }
 
-/* One 32-bit word of Philox 4x32-10 at a counter. */
-static uint32_t philox(uint64_t seed, uint64_t counter)
+uint32_t pn_philox(uint64_t seed, uint64_t counter)
 {
     uint32_t c[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), 0, 0};
     uint32_t k[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
@@ -128,32 +126,46 @@ static int32_t greedy(const pencl_sampler *s, const float *logits, size_t n)
     return best;
 }
 
-/* The k best first in s->candidates; returns how many. A heap would do; k is small and n a scan. */
+/* Puts the k best first in s->candidates, sorted; returns how many that are. */
 static size_t collect(pencl_sampler *s, const float *logits, size_t n)
 {
+    candidate *all = s->candidates;
     for (size_t i = 0; i < n; i++) {
-        s->candidates[i] = (candidate){penalised(s, logits[i], (int32_t)i), (int32_t)i};
+        all[i] = (candidate){penalised(s, logits[i], (int32_t)i), (int32_t)i};
     }
     size_t k = s->options.top_k > 0 && (size_t)s->options.top_k < n ? (size_t)s->options.top_k : n;
-    if (k < n) {
-        /* Keep those within reach of the best: a first cut that makes the sort short. */
-        size_t kept = 0;
-        qsort(s->candidates, k, sizeof *s->candidates, better);
-        for (size_t i = k; i < n; i++) {
-            if (better(&s->candidates[i], &s->candidates[k - 1]) < 0) {
-                candidate c = s->candidates[i];
-                size_t at = k - 1;
-                for (; at > 0 && better(&c, &s->candidates[at - 1]) < 0; at--) {
-                    s->candidates[at] = s->candidates[at - 1];
-                }
-                s->candidates[at] = c;
-                kept++;
+    qsort(all, k, sizeof *all, better);
+    for (size_t i = k; i < n; i++) { /* k is small where this loop is long: few are inserted */
+        candidate c = all[i];
+        size_t at = k;
+        for (; at > 0 && better(&c, &all[at - 1]) < 0; at--) {
+            if (at < k) {
+                all[at] = all[at - 1];
             }
         }
-        return k;
+        if (at < k) {
+            all[at] = c;
+        }
     }
-    qsort(s->candidates, n, sizeof *s->candidates, better);
-    return n;
+    return k;
+}
+
+/* How many of k sorted candidates top-p and min-p leave: at least one. */
+static size_t cut(const pencl_sampler *s, size_t k)
+{
+    const candidate *all = s->candidates;
+    double total = 0;
+    for (size_t i = 0; i < k; i++) {
+        total += exp(all[i].logit - all[0].logit);
+    }
+    double sum = 1;
+    size_t end = 1;
+    while (end < k && sum < s->options.top_p * total &&
+           exp(all[end].logit - all[0].logit) >= s->options.min_p) {
+        sum += exp(all[end].logit - all[0].logit);
+        end++;
+    }
+    return end;
 }
 
 int32_t pencl_sampler_draw(pencl_sampler *s, const float *logits, size_t n)
@@ -169,26 +181,20 @@ int32_t pencl_sampler_draw(pencl_sampler *s, const float *logits, size_t n)
     if (s->options.temperature == 0) {
         return greedy(s, logits, n);
     }
-    size_t k = collect(s, logits, n);
-    /* Probabilities relative to the best, in its place of the logit. */
-    double best = s->candidates[0].logit;
+    size_t k = cut(s, collect(s, logits, n));
+    candidate *all = s->candidates;
+    double best = all[0].logit;
     double total = 0;
-    for (size_t i = 0; i < k; i++) {
-        s->candidates[i].logit = exp((s->candidates[i].logit - best) / s->options.temperature);
-        total += s->candidates[i].logit;
+    for (size_t i = 0; i < k; i++) { /* weights in the place of logits */
+        all[i].logit = exp((all[i].logit - best) / s->options.temperature);
+        total += all[i].logit;
     }
-    double kept = 0;
-    size_t end = 0;
-    while (end < k && (end == 0 || (kept < s->options.top_p * total &&
-                                    s->candidates[end].logit >= s->options.min_p))) {
-        kept += s->candidates[end++].logit;
-    }
-    double u = (philox(s->options.seed, s->drawn++) + 0.5) / 4294967296.0 * kept;
-    for (size_t i = 0; i + 1 < end; i++) {
-        u -= s->candidates[i].logit;
+    double u = (pn_philox(s->options.seed, s->drawn++) + 0.5) / 4294967296.0 * total;
+    for (size_t i = 0; i + 1 < k; i++) {
+        u -= all[i].logit;
         if (u < 0) {
-            return s->candidates[i].id;
+            return all[i].id;
         }
     }
-    return s->candidates[end - 1].id;
+    return all[k - 1].id;
 }

@@ -9,6 +9,7 @@
 extern "C" {
 #endif
 
+/* Applied in llama.cpp's order: repeat_penalty, top_k, top_p, min_p, temperature. */
 typedef struct pencl_sampler_options {
     double temperature;    /* 0: greedy, ties to the lowest id */
     int top_k;             /* 0: all */

@@ -2,8 +2,8 @@
 /* Layers: an immutable tree of small functions from values to values, and the table that describes
  * each type. Subtrees are shared and counted; selectors (select.h) make changed copies.
  *
- *     static pencl_value *louder(const pencl_layer *self, pencl_value *x, const pencl_side_inputs
- * *side)
+ *     static pencl_value *
+ *     louder(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side)
  *     {
  *         (void)side;
  *         return pencl_value_scale(x, pencl_layer_number(self, "by"));
