@@ -97,19 +97,20 @@ json_t *bench_model_json(const work *w, const pencl_bench_result *r)
 
 void bench_op_head(void)
 {
-    printf("| op | case | kernel | us | GB/s | GFLOP/s |\n"
-           "| --- | --- | --- | ---: | ---: | ---: |\n");
+    printf("| op | case | kernel | device | us | GB/s | GFLOP/s |\n"
+           "| --- | --- | --- | --- | ---: | ---: | ---: |\n");
 }
 
-void bench_op_row(const pencl_bench_op *op)
+void bench_op_row(const work *w, const pencl_bench_op *op)
 {
-    printf("| %s | %s | %s | %.2f | %.2f | %.2f |\n", op->op, op->name, op->kernel, op->ns / 1e3,
-           op->bytes / op->ns, op->flops / op->ns);
+    printf("| %s | %s | %s | %s | %.2f | %.2f | %.2f |\n", op->op, op->name, op->kernel,
+           pencl_device_describe(w->device)->id, op->ns / 1e3, op->bytes / op->ns,
+           op->flops / op->ns);
 }
 
-json_t *bench_op_json(const pencl_bench_op *op)
+json_t *bench_op_json(const work *w, const pencl_bench_op *op)
 {
-    return json_pack("{s:s, s:s, s:s, s:f, s:f, s:f}", "op", op->op, "case", op->name, "kernel",
-                     op->kernel, "ns", op->ns, "gb_s", op->bytes / op->ns, "gflop_s",
-                     op->flops / op->ns);
+    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f}", "op", op->op, "case", op->name,
+                     "kernel", op->kernel, "device_id", pencl_device_describe(w->device)->id, "ns",
+                     op->ns, "gb_s", op->bytes / op->ns, "gflop_s", op->flops / op->ns);
 }

@@ -10,9 +10,9 @@
 void bench_model_head(void);
 void bench_model_row(const work *w, const pencl_bench_result *r);
 void bench_op_head(void);
-void bench_op_row(const pencl_bench_op *op);
+void bench_op_row(const work *w, const pencl_bench_op *op);
 
 json_t *bench_model_json(const work *w, const pencl_bench_result *r);
-json_t *bench_op_json(const pencl_bench_op *op);
+json_t *bench_op_json(const work *w, const pencl_bench_op *op);
 
 #endif

@@ -33,33 +33,31 @@ static const option options[] = {
     OPT_END,
 };
 
+typedef struct op_output {
+    const work *w;
+    json_t *rows; /* NULL: a table is printed */
+} op_output;
+
 static int on_op(void *user, const pencl_bench_op *op)
 {
-    json_t *rows = user;
-    if (rows != NULL) {
-        json_array_append_new(rows, bench_op_json(op));
+    const op_output *to = user;
+    if (to->rows != NULL) {
+        json_array_append_new(to->rows, bench_op_json(to->w, op));
     } else {
-        bench_op_row(op);
+        bench_op_row(to->w, op);
     }
     return fflush(stdout) != 0 || interrupted();
 }
 
-static int bench_ops(work *w, const settings *s)
+static int bench_ops(work *w, const settings *s, json_t *rows)
 {
-    json_t *rows = s->json ? json_array() : NULL;
+    op_output to = {w, rows};
     const pencl_bench_ops_options how = {
-        .op = s->op, .repetitions = (int)s->repetitions, .row = on_op, .user = rows};
+        .op = s->op, .repetitions = (int)s->repetitions, .row = on_op, .user = &to};
     int status = work_device(w, &s->use.on);
-    if (status == EXIT_DONE && !s->json) {
-        bench_op_head();
-    }
     if (status == EXIT_DONE && pencl_bench_ops(w->device, &how) != PENCL_OK) {
         status = work_failed(w);
     }
-    if (status == EXIT_DONE && s->json) {
-        return print_json(rows);
-    }
-    json_decref(rows);
     return status;
 }
 
@@ -89,13 +87,9 @@ static int bench_test(const work *w, const settings *s, json_t *rows, pencl_benc
     return EXIT_DONE;
 }
 
-static int bench_model(work *w, const settings *s)
+static int bench_model(work *w, const settings *s, json_t *rows)
 {
-    json_t *rows = s->json ? json_array() : NULL;
     int status = work_model(w, "bench", &s->use);
-    if (status == EXIT_DONE && !s->json) {
-        bench_model_head();
-    }
     if (status == EXIT_DONE && s->n_prompt > 0) {
         status = bench_test(w, s, rows, (pencl_bench_options){.n_prompt = s->n_prompt});
     }
@@ -105,24 +99,50 @@ static int bench_model(work *w, const settings *s)
     if (status == EXIT_DONE) {
         work_summary(w, 0, 0, 0, 0);
     }
-    if (status == EXIT_DONE && s->json) {
-        return print_json(rows);
-    }
-    json_decref(rows);
     return status;
+}
+
+/* Every device that was asked for, one after another; the first failure is what the command says.
+ */
+static int bench_all(const settings *given, const work_devices *devices, json_t *rows)
+{
+    int status = EXIT_DONE;
+    for (size_t i = 0; i < devices->n && !interrupted(); i++) {
+        settings s = *given;
+        work w = {0};
+        s.use.on.device = devices->ids[i];
+        int one = s.op != NULL ? bench_ops(&w, &s, rows) : bench_model(&w, &s, rows);
+        status = status == EXIT_DONE ? one : status;
+        work_close(&w);
+    }
+    return interrupted() ? EXIT_FAILED : status;
 }
 
 static int run(const void *given, const words *rest)
 {
     const settings *s = given;
-    work w = {0};
+    work_devices devices = {0};
     (void)rest;
-    if (s->op != NULL && s->use.model != NULL) {
-        return usage_error("bench", "-m and --op exclude each other");
+    if ((s->op != NULL) == (s->use.model != NULL)) {
+        return usage_error("bench", s->op != NULL ? "-m and --op exclude each other"
+                                                  : "no model: -m MODEL is missing");
     }
     interrupt_catch(NULL);
-    int status = s->op != NULL ? bench_ops(&w, s) : bench_model(&w, s);
-    work_close(&w);
+    int status = work_find_devices(&devices, &s->use.on);
+    if (status == EXIT_DONE) {
+        json_t *rows = s->json ? json_array() : NULL;
+        if (!s->json) {
+            s->op != NULL ? bench_op_head() : bench_model_head();
+        }
+        status = bench_all(s, &devices, rows);
+        if (s->json && (status == EXIT_DONE || json_array_size(rows) > 0)) {
+            print_json(rows);
+        } else {
+            json_decref(rows);
+        }
+    }
+    work_free_devices(&devices);
+    interrupt_release();
     return status;
 }
 

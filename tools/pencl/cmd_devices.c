@@ -61,7 +61,9 @@ static void print_details(const pencl_device_info *d)
 {
     char alloc[32];
     char local[32];
-    printf("     %s; %s; driver %s\n", d->opencl, d->opencl_c, d->driver);
+    if (d->type != PENCL_DEVICE_REF) {
+        printf("     %s; %s; driver %s\n", d->opencl, d->opencl_c, d->driver);
+    }
     printf("     %u compute units, largest buffer %s, local memory %s%s, subgroups",
            d->compute_units, bytes_text(alloc, sizeof alloc, d->max_alloc),
            bytes_text(local, sizeof local, d->local), d->fp16 ? ", fp16" : ", no fp16");

@@ -160,8 +160,8 @@ static int dispatch(int n, const char **argv)
     return r != NULL ? run(r, n - 1, argv + 1) : unknown_command(argv[0]);
 }
 
-/* Ends the process without the drivers' exit handlers, which crash now and then (Rusticl under load,
- * Intel's runtime): everything is closed and flushed. Leak checkers want a normal end. */
+/* Ends the process without the drivers' exit handlers, which crash now and then (Rusticl under
+ * load, Intel's runtime): everything is closed and flushed. Leak checkers want a normal end. */
 static int leave(int status)
 {
 #if !defined(__SANITIZE_ADDRESS__)

@@ -100,6 +100,54 @@ int work_device(work *w, const device_settings *on)
     return EXIT_DONE;
 }
 
+/* The rows of the list that the words name, as ids. */
+static int match(work_devices *out, const work *w, const char *asked)
+{
+    pencl_device_list *list = NULL;
+    size_t *rows = NULL;
+    size_t n = 0;
+    pencl_status st = pencl_device_list_new(&list, w->ctx);
+    if (st == PENCL_OK) {
+        rows = calloc(list->n_devices, sizeof *rows);
+        out->ids = calloc(list->n_devices, sizeof *out->ids);
+        st = rows == NULL || out->ids == NULL ? PENCL_E_NOMEM
+                                              : pencl_device_match(rows, &n, w->ctx, list, asked);
+    }
+    if (st == PENCL_OK) {
+        bool named = asked != NULL || getenv("PENCL_DEVICE") != NULL;
+        for (out->n = 0; out->n < (named ? n : 1); out->n++) {
+            memcpy(out->ids[out->n], list->devices[rows[out->n]].id, sizeof out->ids[0]);
+        }
+    }
+    free(rows);
+    pencl_device_list_free(list);
+    if (st != PENCL_OK) {
+        work_failed(w);
+    }
+    return st == PENCL_OK ? EXIT_DONE : st == PENCL_E_DEVICE ? EXIT_NO_DEVICE : EXIT_FAILED;
+}
+
+int work_find_devices(work_devices *out, const device_settings *on)
+{
+    work w = {0};
+    int status = work_context(&w, on);
+    if (status == EXIT_DONE && pencl_set_threads(w.ctx, (int)on->threads) != PENCL_OK) {
+        status = work_failed(&w);
+    }
+    if (status == EXIT_DONE) {
+        probe_drivers(&w);
+        status = match(out, &w, on->device != NULL ? on->device : on->type);
+    }
+    work_close(&w);
+    return status;
+}
+
+void work_free_devices(work_devices *devices)
+{
+    free(devices->ids);
+    *devices = (work_devices){0};
+}
+
 int work_model(work *w, const char *name, const model_settings *s)
 {
     if (s->model == NULL) {

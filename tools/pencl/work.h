@@ -60,6 +60,15 @@ typedef struct work {
     double load_ms;  /* opening the model */
 } work;
 
+/* Ids of devices for commands that take several. */
+typedef struct work_devices {
+    size_t n;
+    char (*ids)[64];
+} work_devices;
+/* All that -d, -D or PENCL_DEVICE name; without any of them the default alone. */
+int work_find_devices(work_devices *out, const device_settings *on);
+void work_free_devices(work_devices *devices);
+
 int work_context(work *w, const device_settings *on);
 int work_device(work *w, const device_settings *on);
 int work_model(work *w, const char *name, const model_settings *s); /* and its device */
