@@ -248,8 +248,8 @@ const char *pn_plan_capture_name(const pn_plan *plan, int i)
 pencl_status pn_plan_read(pn_plan *plan, int i, size_t offset, void *to, size_t bytes)
 {
     const pn_operand *o = &plan->ir->outs[i];
-    if (o->buffer == NULL || !pn_view_is_contiguous(&o->view)) {
-        return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "an output that is a strided view");
+    if (o->buffer == NULL) {
+        return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "an output in several parts");
     }
     size_t start = o->base + (size_t)o->view.offset * pn_dtype_of(o->view.spec.dtype)->block_bytes;
     return pn_buffer_read(o->buffer, start + offset, to, bytes);
@@ -261,8 +261,8 @@ pencl_status pn_plan_array(pencl_array **out, pn_plan *plan, int i)
     pn_spec spec = o->view.spec;
     size_t bytes = pn_spec_bytes(&spec);
     size_t start = o->base + (size_t)o->view.offset * pn_dtype_of(spec.dtype)->block_bytes;
-    if (o->buffer == NULL || !pn_view_is_contiguous(&o->view)) {
-        return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "an output that is a strided view");
+    if (o->buffer == NULL) {
+        return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "an output in several parts");
     }
     pn_buffer *copy = NULL;
     PENCL_TRY(pn_buffer_new(&copy, plan->device, bytes > 0 ? bytes : 1));

@@ -83,10 +83,11 @@ START_TEST(positions_may_be_computed)
     const pencl_axis axes[] = {{"seq", SEQ}, {"choice", 3}};
     const float scores[SEQ][3] = {{0, 1, 0}, {0, 1, 2}, {3, 1, 2}};
     const int32_t best[SEQ] = {1, 2, 0};
+    const char *const along = "choice";
     float got[SEQ * SIZE];
     pencl_array *x = array_of(PENCL_F32, x_axes, 2, x_data, sizeof x_data);
     pencl_array *s = array_of(PENCL_F32, axes, 2, scores, sizeof scores);
-    pencl_value *positions = pencl_value_argmax(pencl_graph_array(graph, s), "choice");
+    pencl_value *positions = pencl_value_argmax(pencl_graph_array(graph, s), &along, 1);
     eval(pencl_value_rope(pencl_graph_array(graph, x), positions, "projection", 100, 1, 0), got,
          SEQ * SIZE);
     check_rope(got, best);
