@@ -7,6 +7,7 @@
 
 #include "array/view.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* An index under way. Positional axes are hidden: those of x and of the result are numbered from 0,
@@ -208,6 +209,22 @@ static pn_spec passed_over(const index_use *u, const pn_spec *argument)
     return over;
 }
 
+/* What the update has of the region's axes has its sizes. */
+static pencl_status fit_region(const pn_spec *by, const update *up, const pn_specs *all)
+{
+    for (int i = 0; i < by->n_axes; i++) {
+        const char *axis = by->axes[i].name;
+        int at = pn_spec_find(&up->region.spec, axis);
+        if (at >= 0 && up->region.spec.axes[at].size != by->axes[i].size) {
+            char problem[PENCL_AXIS_NAME_MAX + 96];
+            snprintf(problem, sizeof problem, "axis \"%s\" is %lld in the part but %lld in updates",
+                     axis, (long long)up->region.spec.axes[at].size, (long long)by->axes[i].size);
+            return pn_specs_fail(up->use.graph->ctx, PENCL_E_SHAPE, all, problem);
+        }
+    }
+    return PENCL_OK;
+}
+
 static pencl_status prepare(update *up)
 {
     static const char *const names[PN_MAX_IN] = {"x",     "updates", "ids",   "ids 2",
@@ -236,6 +253,7 @@ static pencl_status prepare(update *up)
     PENCL_TRY(pn_spec_check_extent(ctx, &up->out, u->verb));
     up->region = pn_view_contiguous(&up->out);
     PENCL_TRY(view_part(&up->region, ctx, u->at, u->n));
+    PENCL_TRY(fit_region(&by.spec, up, &all));
     up->by = pn_value_with_view(up->by, &by);
     return PENCL_OK;
 }

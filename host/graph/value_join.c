@@ -2,6 +2,7 @@
 /* Several values as one along an axis, and back: concatenate, stack, unstack. */
 #include "graph/graph.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The values of one join, from the graph's arena. */
@@ -119,6 +120,13 @@ static pencl_value *join(const parts *p, const pn_spec *out)
     return p->hidden ? pn_value_unhide(v) : v;
 }
 
+static pencl_status fail_axis(const parts *p, const char *axis, const char *why)
+{
+    char problem[PENCL_AXIS_NAME_MAX + 64];
+    snprintf(problem, sizeof problem, "axis \"%.31s\" is %s", axis, why);
+    return pn_specs_fail(p->graph->ctx, PENCL_E_AXIS, &p->all, problem);
+}
+
 /* ---- concatenate ---- */
 
 static pencl_status concatenated(pn_spec *out, const parts *p, const char *axis)
@@ -129,7 +137,7 @@ static pencl_status concatenated(pn_spec *out, const parts *p, const char *axis)
     pn_spec_push(&along, axis, 0);
     for (int i = 0; i < p->n; i++) {
         if (pn_spec_find(p->specs[i], axis) < 0) {
-            return pn_specs_fail(ctx, PENCL_E_AXIS, &p->all, "one of them lacks the axis");
+            return fail_axis(p, axis, "missing");
         }
         if (!pn_add(total, (size_t)pn_spec_size(p->specs[i], axis), &total) || total > INT64_MAX) {
             return pn_specs_fail(ctx, PENCL_E_LIMIT, &p->all, "too many elements together");
@@ -166,7 +174,7 @@ static pencl_status stacked(pn_spec *out, const parts *p, const char *axis)
     pencl_ctx *ctx = p->graph->ctx;
     PENCL_TRY(union_of(out, p, NULL));
     if (pn_spec_find(out, axis) >= 0) {
-        return pn_specs_fail(ctx, PENCL_E_AXIS, &p->all, "one of them has the new axis already");
+        return fail_axis(p, axis, "there already");
     }
     PENCL_TRY(insert_axis(out, p, 0, axis, p->n));
     for (int i = 0; i < p->n; i++) {

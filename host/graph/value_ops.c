@@ -111,14 +111,19 @@ static void join_types(pencl_value **a, pencl_value **b)
     *integers = pencl_value_cast(*integers, pn_promote(PENCL_I32, other));
 }
 
-static pencl_value *binary(const pn_op_def *def, pencl_value *a, pencl_value *b)
+static pencl_value *pair(const pn_op_def *def, pencl_value *a, pencl_value *b)
 {
-    join_types(&a, &b);
     if (a == NULL || b == NULL) {
         return NULL;
     }
     pn_op_args args = {.in = {a, b}, .n_in = 2};
     return pn_graph_op(a->graph, def, &args);
+}
+
+static pencl_value *binary(const pn_op_def *def, pencl_value *a, pencl_value *b)
+{
+    join_types(&a, &b);
+    return pair(def, a, b);
 }
 
 pencl_value *pencl_value_add(pencl_value *a, pencl_value *b)
@@ -191,12 +196,12 @@ pencl_value *pencl_value_greater_equal(pencl_value *a, pencl_value *b)
 
 pencl_value *pencl_value_logical_and(pencl_value *a, pencl_value *b)
 {
-    return binary(&pn_op_logical_and, a, b);
+    return pair(&pn_op_logical_and, a, b);
 }
 
 pencl_value *pencl_value_logical_or(pencl_value *a, pencl_value *b)
 {
-    return binary(&pn_op_logical_or, a, b);
+    return pair(&pn_op_logical_or, a, b);
 }
 
 pencl_value *pencl_value_where(pencl_value *condition, pencl_value *a, pencl_value *b)
