@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_IDS = PN_MAX_IN - 2 }; /* an op's inputs but for x and the updates */
+
 /* An index under way. Positional axes are hidden: those of x and of the result are numbered from 0,
  * those of the index arrays, which come before them in the result, from there on. */
 typedef struct index_use {
@@ -18,8 +20,8 @@ typedef struct index_use {
     const pencl_at *at;
     int n;
     pencl_value *x;
-    const char *axes[PN_MAX_IN]; /* those of the index arrays */
-    pencl_value *ids[PN_MAX_IN];
+    const char *axes[MOST_IDS]; /* those of the index arrays */
+    pencl_value *ids[MOST_IDS];
     int n_ids;
 } index_use;
 
@@ -28,30 +30,41 @@ static bool is_of(const pencl_value *x, const pencl_graph *g)
     return x->graph == g && x->items == NULL;
 }
 
+/* Notes an index array. */
+static bool add_ids(index_use *u, const pencl_at *at)
+{
+    if (at->ids == NULL) {
+        return false;
+    }
+    if (!is_of(at->ids, u->graph)) {
+        pn_graph_fail(u->graph, PENCL_E_ARG, "%s: the ids are a tuple or of another graph",
+                      u->verb);
+        return false;
+    }
+    if (u->n_ids == MOST_IDS) {
+        pn_graph_fail(u->graph, PENCL_E_LIMIT, "%s: more than %d index arrays", u->verb, MOST_IDS);
+        return false;
+    }
+    u->axes[u->n_ids] = at->axis;
+    u->ids[u->n_ids++] = at->ids;
+    return true;
+}
+
 static bool begin(index_use *u, const char *verb, pencl_value *x, const pencl_at *at, int n)
 {
     *u = (index_use){.verb = verb, .at = at, .n = n, .x = x};
     if (x == NULL || x->graph->error.status != PENCL_OK) {
         return false;
     }
-    bool fit = is_of(x, x->graph) && n <= PENCL_MAX_AXES;
     u->graph = x->graph;
-    for (int i = 0; fit && i < n; i++) {
-        fit = at[i].kind <= PENCL_AT_KIND_NEW;
-        if (at[i].kind == PENCL_AT_KIND_IDS) {
-            if (at[i].ids == NULL) {
-                return false;
-            }
-            fit = is_of(at[i].ids, u->graph) && u->n_ids < PN_MAX_IN - 2;
-            u->axes[u->n_ids] = at[i].axis;
-            u->ids[u->n_ids++] = at[i].ids;
-        }
-    }
-    if (!fit) {
-        pn_graph_fail(u->graph, PENCL_E_ARG,
-                      "%s: a tuple, a value of another graph, or more than %d index arrays", verb,
-                      PN_MAX_IN - 2);
+    if (x->items != NULL || n > 2 * PENCL_MAX_AXES) {
+        pn_graph_fail(u->graph, PENCL_E_ARG, "%s: a tuple, or an index of %d axes", verb, n);
         return false;
+    }
+    for (int i = 0; i < n; i++) {
+        if (at[i].kind == PENCL_AT_KIND_IDS && !add_ids(u, &at[i])) {
+            return false;
+        }
     }
     int positional = pn_spec_count_positional(&x->view.spec);
     return pn_values_hide(&u->x, 1, 0) && pn_values_hide(u->ids, u->n_ids, positional);
@@ -59,16 +72,23 @@ static bool begin(index_use *u, const char *verb, pencl_value *x, const pencl_at
 
 /* ---- views ---- */
 
+static pencl_status check_distinct(const index_use *u)
+{
+    for (int i = 0; i < u->n; i++) {
+        for (int k = 0; k < i; k++) {
+            if (strcmp(u->at[i].axis, u->at[k].axis) == 0) {
+                return pn_spec_fail(u->graph->ctx, PENCL_E_AXIS, &u->x->view.spec,
+                                    "axis \"%.31s\" is given twice", u->at[i].axis);
+            }
+        }
+    }
+    return PENCL_OK;
+}
+
 /* The part of `v` without regard to index arrays, whose axes stay. */
 static pencl_status view_part(pn_view *v, pencl_ctx *ctx, const pencl_at *at, int n)
 {
     for (int i = 0; i < n; i++) {
-        for (int k = 0; k < i; k++) {
-            if (strcmp(at[i].axis, at[k].axis) == 0) {
-                return pn_spec_fail(ctx, PENCL_E_AXIS, &v->spec, "axis \"%.31s\" is given twice",
-                                    at[i].axis);
-            }
-        }
         int any = 0;
         switch (at[i].kind) {
         case PENCL_AT_KIND_INDEX:
@@ -80,22 +100,28 @@ static pencl_status view_part(pn_view *v, pencl_ctx *ctx, const pencl_at *at, in
         case PENCL_AT_KIND_NEW:
             PENCL_TRY(pn_view_insert_axis(v, ctx, at[i].axis));
             break;
-        default:
+        case PENCL_AT_KIND_IDS:
             PENCL_TRY(pn_view_find(&any, ctx, v, at[i].axis));
             break;
+        default:
+            return pn_spec_fail(ctx, PENCL_E_ARG, &v->spec, "axis \"%.31s\": no such kind of index",
+                                at[i].axis);
         }
     }
     return PENCL_OK;
 }
 
-enum { KEPT = 1 << PENCL_AT_KIND_RANGE | 1 << PENCL_AT_KIND_NEW };
+/* Ranges and new axes stay in the result, integers and index arrays take theirs away. */
+enum { KEPT = 1, GONE = 2 };
 
-/* The axes of `spec` that stand in the index, in one of these kinds. */
-static pn_spec named_in(const index_use *u, const pn_spec *spec, unsigned kinds)
+/* The axes of `spec` that stand in the index and are KEPT, or GONE. */
+static pn_spec named_in(const index_use *u, const pn_spec *spec, unsigned which)
 {
     pn_spec found = {.n_axes = 0};
     for (int i = 0; i < u->n; i++) {
-        if ((kinds >> u->at[i].kind & 1) != 0 && pn_spec_find(spec, u->at[i].axis) >= 0) {
+        pencl_at_kind kind = u->at[i].kind;
+        bool kept = kind == PENCL_AT_KIND_RANGE || kind == PENCL_AT_KIND_NEW;
+        if ((which & (kept ? KEPT : GONE)) != 0 && pn_spec_find(spec, u->at[i].axis) >= 0) {
             pn_spec_push(&found, u->at[i].axis, 0);
         }
     }
@@ -103,9 +129,9 @@ static pn_spec named_in(const index_use *u, const pn_spec *spec, unsigned kinds)
 }
 
 /* A name that the result would get in two ways is E_AXIS. */
-static pencl_status check_names(const index_use *u, const pn_spec *other, unsigned kinds)
+static pencl_status check_names(const index_use *u, const pn_spec *other, unsigned which)
 {
-    pn_spec twice = named_in(u, other, kinds);
+    pn_spec twice = named_in(u, other, which);
     if (twice.n_axes > 0) {
         return pn_spec_fail(u->graph->ctx, PENCL_E_AXIS, other, "%s: axis \"%s\" would be repeated",
                             u->verb, twice.axes[0].name);
@@ -118,6 +144,7 @@ static pencl_status check_names(const index_use *u, const pn_spec *other, unsign
 static pencl_status part_of(pn_view *out, const index_use *u)
 {
     *out = u->x->view;
+    PENCL_TRY(check_distinct(u));
     PENCL_TRY(view_part(out, u->graph->ctx, u->at, u->n));
     for (int i = 0; i < u->n_ids; i++) {
         PENCL_TRY(check_names(u, &u->ids[i]->view.spec, KEPT));
@@ -234,11 +261,12 @@ static pencl_status prepare(update *up)
     pn_view by = up->by->view;
     const pn_spec *specs[PN_MAX_IN] = {&u->x->view.spec, &by.spec};
     const pn_specs all = {.what = u->verb, .specs = specs, .names = names, .n = 2 + u->n_ids};
+    PENCL_TRY(check_distinct(u));
     for (int i = 0; i < u->n_ids; i++) {
         specs[2 + i] = &u->ids[i]->view.spec;
-        PENCL_TRY(check_names(u, specs[2 + i], ~0U));
+        PENCL_TRY(check_names(u, specs[2 + i], KEPT | GONE));
     }
-    PENCL_TRY(check_names(u, &by.spec, ~(unsigned)KEPT));
+    PENCL_TRY(check_names(u, &by.spec, GONE));
     pencl_dtype dtype = u->x->view.spec.dtype;
     bool stored = pn_promote(dtype, dtype) != dtype; /* in blocks */
     if (stored || (dtype == PENCL_I32 && by.spec.dtype != dtype)) {

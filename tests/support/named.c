@@ -218,6 +218,19 @@ double named_round(pencl_dtype dtype, double value)
     }
 }
 
+double named_wrap(int64_t value)
+{
+    uint32_t low = (uint32_t)value;
+    int32_t whole = 0;
+    memcpy(&whole, &low, sizeof whole);
+    return whole;
+}
+
+bool named_fits(const named *x, double value)
+{
+    return value == named_round(x->dtype == PENCL_I32 ? PENCL_I32 : PENCL_F32, value);
+}
+
 pencl_dtype named_join_types(pencl_dtype a, pencl_dtype b)
 {
     if (a == b) {

@@ -41,14 +41,18 @@ bool named_next(const named *x, coords *c);
 int named_find(const named *x, const char *name); /* index, or -1 */
 int64_t named_size(const named *x, const char *name);
 int64_t named_count(const named *x);
-double named_largest(const named *x); /* absolute value */
+double named_largest(const named *x);                          /* absolute value */
 void named_add_axis(named *x, const char *name, int64_t size); /* before named_fit */
 void named_fit(named *x);                                      /* makes room for its axes */
 /* The union of axes; false when sizes differ, or there are more than PENCL_MAX_AXES. */
 bool named_join_axes(named *out, const named *x, const char *except);
 
-/* The number as the type holds it: rounded, or an int32 towards zero; and the type of two. */
+/* The number as the type holds it: rounded, or an int32 towards zero. */
 double named_round(pencl_dtype dtype, double value);
+double named_wrap(int64_t value); /* to int32, the low bits */
+/* A device computes it exactly: int32, or float32 for the floating point types. */
+bool named_fits(const named *x, double value);
+/* The type of two. */
 pencl_dtype named_join_types(pencl_dtype a, pencl_dtype b);
 
 /* Where an array's axes lie in the model: its names, positional ones as above. */

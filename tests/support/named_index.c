@@ -7,11 +7,6 @@
 
 enum { PLACE_ROOM = 16 }; /* for "@0" */
 
-static int number(const program *p, const thing *t)
-{
-    return (int)(t - p->things);
-}
-
 static bool is_positional(const char *name)
 {
     return name[0] == '@';
@@ -165,7 +160,7 @@ static void say_index(program *p, const spot *u)
                     (long long)u->at[i].from, (long long)u->at[i].n, (long long)u->at[i].step);
     }
     if (u->ids != NULL) {
-        program_say(p, " (ids x%d)", number(p, u->ids));
+        program_say(p, " (ids x%d)", program_number(p, u->ids));
     }
 }
 
@@ -191,7 +186,7 @@ static bool do_at(program *p)
     if (!program_is_tame(y)) {
         return false;
     }
-    program_say(p, "x%d = at(x%d,", p->n_things, number(p, x));
+    program_say(p, "x%d = at(x%d,", p->n_things, program_number(p, x));
     say_index(p, &u);
     program_say(p, ")\n");
     bool take = u.n == 1 && u.ids != NULL;
@@ -273,13 +268,8 @@ static void update(named *y, const spot *u, const named *by, const named *part, 
         }
         double old = add ? named_get(y, &to) : 0;
         double z = old + named_round(y->dtype, named_get(by, &c));
-        if (y->dtype == PENCL_I32) {
-            uint32_t low = (uint32_t)(int64_t)z;
-            int32_t whole = 0;
-            memcpy(&whole, &low, sizeof whole);
-            z = whole;
-        }
-        y->exact = y->exact && (y->dtype == PENCL_I32 || z == (double)(float)z);
+        z = y->dtype == PENCL_I32 ? named_wrap((int64_t)z) : z;
+        y->exact = y->exact && named_fits(y, z);
         named_set(y, &to, z);
     }
 }
@@ -312,9 +302,9 @@ static bool do_update(program *p)
     if (!program_is_tame(y)) {
         return false;
     }
-    program_say(p, "x%d = at_%s(x%d,", p->n_things, add ? "add" : "set", number(p, x));
+    program_say(p, "x%d = at_%s(x%d,", p->n_things, add ? "add" : "set", program_number(p, x));
     say_index(p, &u);
-    program_say(p, ", x%d)\n", number(p, by));
+    program_say(p, ", x%d)\n", program_number(p, by));
     return program_result(p,
                           add ? pencl_value_at_add(x->value, u.at, u.n, by->value)
                               : pencl_value_at_set(x->value, u.at, u.n, by->value),
@@ -379,8 +369,8 @@ static bool do_join(program *p)
         return false;
     }
     program_say(p, "x%d = %s(%d of x%d x%d ..., %s)\n", p->n_things,
-                stack ? "stack" : "concatenate", n, number(p, parts[0]),
-                number(p, parts[n > 1 ? 1 : 0]), axis);
+                stack ? "stack" : "concatenate", n, program_number(p, parts[0]),
+                program_number(p, parts[n > 1 ? 1 : 0]), axis);
     return program_result(
         p, stack ? pencl_value_stack(values, n, axis) : pencl_value_concatenate(values, n, axis),
         y);
@@ -404,7 +394,7 @@ static bool do_unstack(program *p)
         coords_set(&from, axis, at);
         named_set(y, &c, named_get(x->model, &from));
     }
-    program_say(p, "x%d = unstack(x%d, %s)[%d]\n", p->n_things, number(p, x), axis, at);
+    program_say(p, "x%d = unstack(x%d, %s)[%d]\n", p->n_things, program_number(p, x), axis, at);
     return program_result(p, pencl_value_item(pencl_value_unstack(x->value, axis), at), y);
 }
 

@@ -27,6 +27,11 @@ void program_end(program *p)
     named_free_all();
 }
 
+int program_number(const program *p, const thing *t)
+{
+    return (int)(t - p->things);
+}
+
 int program_below(program *p, int n)
 {
     return (int)noise_below(&p->noise, n);

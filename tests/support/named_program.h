@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random programs of verbs on named arrays, each verb done twice: by pencl, and by a loop over names
- * on the model (named.h). */
+/* Random programs of verbs on named arrays, each verb done twice: by pencl, and by a loop over
+ * names on the model (named.h). */
 #ifndef PENCL_TESTS_SUPPORT_NAMED_PROGRAM_H
 #define PENCL_TESTS_SUPPORT_NAMED_PROGRAM_H
 
@@ -33,6 +33,7 @@ typedef struct program {
 void program_begin(program *p, pencl_device *device, uint64_t seed);
 void program_end(program *p);
 
+int program_number(const program *p, const thing *t); /* of a thing, as the text calls it */
 int program_below(program *p, int n);
 bool program_chance(program *p, int percent);
 void program_say(program *p, const char *fmt, ...) PN_PRINTF(2, 3);
@@ -54,7 +55,7 @@ bool program_is_tame(const named *model);
 /* One random verb. False: it did not fit, and nothing was done. */
 bool program_view_verb(program *p, thing *t); /* named_views.c; changes t */
 bool program_compute_verb(program *p);        /* named_verbs.c; adds a thing */
-bool program_reduce_verb(program *p);         /* named_verbs.c; adds a thing */
+bool program_reduce_verb(program *p);         /* named_reduce.c; adds a thing */
 bool program_index_verb(program *p);          /* named_index.c; adds a thing */
 
 #endif

@@ -38,11 +38,6 @@ static bool now_value(program *p, thing *t, pencl_value *out, named *model)
          ? now_array(p, t, pencl_array_##verb(&made, (t)->array, __VA_ARGS__), &made, model)       \
          : now_value(p, t, pencl_value_##verb((t)->value, __VA_ARGS__), model))
 
-static int number(const program *p, const thing *t)
-{
-    return (int)(t - p->things);
-}
-
 /* ---- names ---- */
 
 static bool is_positional(const char *name)
@@ -116,7 +111,7 @@ static bool do_rename(program *p, thing *t)
     if (from == NULL) {
         return false;
     }
-    program_say(p, "x%d = rename(%s, %s)\n", number(p, t), from, to);
+    program_say(p, "x%d = rename(%s, %s)\n", program_number(p, t), from, to);
     return APPLY(p, t, renamed(t->model, &from, &to, 1), rename, from, to);
 }
 
@@ -125,7 +120,7 @@ static bool do_order(program *p, thing *t)
     const char *names[PENCL_MAX_AXES];
     int n = draw_names(p, t->model, names);
     pencl_array *made = NULL;
-    program_say(p, "x%d = order(", number(p, t));
+    program_say(p, "x%d = order(", program_number(p, t));
     for (int i = 0; i < n; i++) {
         program_say(p, "%s ", names[i]);
     }
@@ -139,7 +134,7 @@ static bool do_order_like(program *p, thing *t)
     const char *names[PENCL_MAX_AXES];
     int n = draw_names(p, t->model, names);
     pencl_array *made = NULL;
-    program_say(p, "x%d = order_like(%s ...)\n", number(p, t), n > 0 ? names[0] : "");
+    program_say(p, "x%d = order_like(%s ...)\n", program_number(p, t), n > 0 ? names[0] : "");
     if (t->array == NULL) {
         pencl_value *other = pencl_value_order(t->value, names, n);
         return now_value(p, t, pencl_value_order_like(t->value, other), t->model);
@@ -154,7 +149,7 @@ static bool do_order_like(program *p, thing *t)
 static bool do_canonicalize(program *p, thing *t)
 {
     pencl_array *made = NULL;
-    program_say(p, "x%d = canonicalize()\n", number(p, t));
+    program_say(p, "x%d = canonicalize()\n", program_number(p, t));
     if (t->array == NULL) {
         return now_value(p, t, pencl_value_canonicalize(t->value), t->model);
     }
@@ -182,7 +177,7 @@ static bool do_untag(program *p, thing *t)
     n = n > 0 ? 1 + program_below(p, n) : 0;
     places(t->model, n, room, to);
     bool first = count_positional(t->model) == 0 && program_chance(p, 50);
-    program_say(p, "x%d = untag%s(%d of %s ...)\n", number(p, t), first ? "" : "_prefix", n,
+    program_say(p, "x%d = untag%s(%d of %s ...)\n", program_number(p, t), first ? "" : "_prefix", n,
                 n > 0 ? names[0] : "");
     named *model = renamed(t->model, names, to, n);
     return first ? APPLY(p, t, model, untag, names, n) : APPLY(p, t, model, untag_prefix, names, n);
@@ -210,7 +205,8 @@ static bool do_tag(program *p, thing *t)
         }
     }
     bool all = n == there && program_chance(p, 50);
-    program_say(p, "x%d = tag%s(%d to %s ...)\n", number(p, t), all ? "" : "_prefix", n, names[0]);
+    program_say(p, "x%d = tag%s(%d to %s ...)\n", program_number(p, t), all ? "" : "_prefix", n,
+                names[0]);
     named *model = renamed(t->model, from, names, n);
     return all ? APPLY(p, t, model, tag, names, n) : APPLY(p, t, model, tag_prefix, names, n);
 }
@@ -237,7 +233,7 @@ static bool do_slice(program *p, thing *t)
         coords_set(&at, axis, from + step * coords_of(&c, axis));
         named_set(y, &c, named_get(t->model, &at));
     }
-    program_say(p, "x%d = slice(%s, %d, %d, %d)\n", number(p, t), axis, from, n, step);
+    program_say(p, "x%d = slice(%s, %d, %d, %d)\n", program_number(p, t), axis, from, n, step);
     return step == 1 ? APPLY(p, t, y, slice, axis, from, n)
                      : APPLY(p, t, y, slice_steps, axis, from, n, step);
 }
@@ -261,7 +257,7 @@ static bool do_index(program *p, thing *t)
         coords_set(&from, axis, at < 0 ? at + size : at);
         named_set(y, &c, named_get(t->model, &from));
     }
-    program_say(p, "x%d = index(%s, %d)\n", number(p, t), axis, at);
+    program_say(p, "x%d = index(%s, %d)\n", program_number(p, t), axis, at);
     return APPLY(p, t, y, index, axis, at);
 }
 
@@ -289,7 +285,7 @@ static bool do_insert_axis(program *p, thing *t)
     if (t->model->n_axes > 4) {
         return false;
     }
-    program_say(p, "x%d = insert_axis(%s)\n", number(p, t), axis.name);
+    program_say(p, "x%d = insert_axis(%s)\n", program_number(p, t), axis.name);
     return APPLY(p, t, widened(t->model, &axis, 1), insert_axis, axis.name);
 }
 
@@ -320,8 +316,8 @@ static bool do_broadcast_to(program *p, thing *t)
         }
     }
     bool like = t->array == NULL && program_chance(p, 50);
-    program_say(p, "x%d = broadcast_%s(%s=%lld)\n", number(p, t), like ? "like" : "to", added.name,
-                (long long)added.size);
+    program_say(p, "x%d = broadcast_%s(%s=%lld)\n", program_number(p, t), like ? "like" : "to",
+                added.name, (long long)added.size);
     named *y = widened(t->model, &added, 1);
     if (like) {
         pencl_value *other = pencl_value_broadcast_to(t->value, to, n);
@@ -358,7 +354,7 @@ static bool do_split(program *p, thing *t)
                    coords_of(&c, into[0].name) * into[1].size + coords_of(&c, into[1].name));
         named_set(y, &c, named_get(t->model, &from));
     }
-    program_say(p, "x%d = split(%s, %s=%lld)\n", number(p, t), axis, into[0].name,
+    program_say(p, "x%d = split(%s, %s=%lld)\n", program_number(p, t), axis, into[0].name,
                 (long long)into[0].size);
     return APPLY(p, t, y, split, axis, into, 2);
 }
@@ -404,7 +400,8 @@ static bool do_merge(program *p, thing *t)
     }
     n = 2 + program_below(p, n - 1);
     named *y = merged(t->model, names, n, into);
-    program_say(p, "x%d = merge(%d of %s %s ..., %s)\n", number(p, t), n, names[0], names[1], into);
+    program_say(p, "x%d = merge(%d of %s %s ..., %s)\n", program_number(p, t), n, names[0],
+                names[1], into);
     if (t->array == NULL) {
         return now_value(p, t, pencl_value_merge(t->value, names, n, into), y);
     }
