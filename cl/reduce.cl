@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // reduce_row, reduce_lanes, reduce_wide: a row becomes one number.
 //
-// The host defines REDUCE_sum, _mean, _max, _min, _all or _any and says whether the elements are
-// INTEGERS. A reduction is where it starts (FIRST), what an element counts for (TERM), how two are
-// joined (JOIN) and what becomes of the whole (DONE).
+// The host defines REDUCE_sum, _mean, _max, _min, _all_true or _any_true and says whether the
+// elements are INTEGERS. A reduction is where it starts (FIRST), what an element counts for (TERM),
+// how two are joined (JOIN) and what becomes of the whole (DONE).
 #include "lib/row_group.clh"
 #include "lib/rows.clh"
 
@@ -13,12 +13,12 @@
 #endif
 
 #define DONE(all) (all)
-#if defined(REDUCE_all)
+#if defined(REDUCE_all_true)
 #define ACC        int
 #define FIRST      1
 #define TERM(x)    ((x) != 0)
 #define JOIN(a, b) ((a) & (b))
-#elif defined(REDUCE_any)
+#elif defined(REDUCE_any_true)
 #define ACC        int
 #define FIRST      0
 #define TERM(x)    ((x) != 0)

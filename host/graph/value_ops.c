@@ -283,12 +283,12 @@ pencl_value *pencl_value_min(pencl_value *x, const char *const axes[], int n)
 
 pencl_value *pencl_value_all(pencl_value *x, const char *const axes[], int n)
 {
-    return named(&pn_op_all, x, axes, n, 0);
+    return named(&pn_op_all_true, x, axes, n, 0);
 }
 
 pencl_value *pencl_value_any(pencl_value *x, const char *const axes[], int n)
 {
-    return named(&pn_op_any, x, axes, n, 0);
+    return named(&pn_op_any_true, x, axes, n, 0);
 }
 
 pencl_value *pencl_value_argmax(pencl_value *x, const char *const axes[], int n)

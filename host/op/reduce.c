@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sum, mean, max, min, all, any: one number of the elements along named axes. They differ by what
- * they start with, how they join two and what they do at the end (cl/reduce.cl). Sums of int32 wrap
- * around, its mean is float32; NaN wins in max and min; all and any give int32 1 or 0. */
+/* sum, mean, max, min, all_true, any_true: one number of the elements along named axes. They differ
+ * by what they start with, how they join two and what they do at the end (cl/reduce.cl). Sums of
+ * int32 wrap around, its mean is float32; NaN wins in max and min; all_true and any_true give int32
+ * 1 or 0. */
 #include "op/rows.h"
 
 #include <math.h>
@@ -246,10 +247,11 @@ const pn_op_def pn_op_min = {
     REDUCTION("min", "smallest element along axes", infer_extreme, ref_min, extreme_cases),
 };
 
-const pn_op_def pn_op_all = {
-    REDUCTION("all", "1 where no element along axes is 0", infer_truth, ref_all, truth_cases),
+/* `bench --op all` is every op, so that none has that name. */
+const pn_op_def pn_op_all_true = {
+    REDUCTION("all_true", "1 where no element is 0", infer_truth, ref_all, truth_cases),
 };
 
-const pn_op_def pn_op_any = {
-    REDUCTION("any", "1 where an element along axes is not 0", infer_truth, ref_any, truth_cases),
+const pn_op_def pn_op_any_true = {
+    REDUCTION("any_true", "1 where an element is not 0", infer_truth, ref_any, truth_cases),
 };

@@ -70,7 +70,7 @@ static const rule rules[] = {
     {"sum", {"i32:a=2"}, .names = {"a"}, .out = "i32:"},
     {"mean", {"i32:a=2"}, .names = {"a"}, .out = ""},
     {"mean", {"f16:a=2"}, .names = {"a"}, .out = "f16:"},
-    {"any", {"a=2 b=0"}, .names = {"b"}, .out = "i32:a=2"},
+    {"any_true", {"a=2 b=0"}, .names = {"b"}, .out = "i32:a=2"},
     {"max", {"a=2 b=0"}, .names = {"b"}, REFUSED(E_SHAPE, "0 elements along \"b\"")},
     {"cumsum", {"i32:a=2 b=3"}, .names = {"b"}, .out = "i32:a=2 b=3"},
     {"cumsum", {"a=2"}, .names = {"b"}, REFUSED(E_AXIS, "no axis \"b\"")},
