@@ -225,10 +225,12 @@ static void unpack_chunk(void *arg, size_t i)
 static pencl_status
 work_on_part(pn_store *s, int i, transfer *t, pn_map_mode mode, void (*work)(void *, size_t))
 {
-    pn_buffer *buffer = s->parts[i].buffer;
-    PENCL_TRY(pn_buffer_map(&t->packed, buffer, mode));
+    const pn_part *part = &s->parts[i];
+    void *map = NULL;
+    PENCL_TRY(pn_buffer_map(&map, part->buffer, mode));
+    t->packed = (char *)map + part->offset;
     pn_parallel((size_t)((t->matrix.rows + t->chunk - 1) / t->chunk), work, t);
-    return pn_buffer_unmap(buffer, t->packed);
+    return pn_buffer_unmap(part->buffer, map);
 }
 
 pencl_status pn_store_fill(pn_store *store, pencl_ctx *ctx, const pn_row_source *source)
@@ -283,7 +285,68 @@ pencl_status pn_store_zero(pn_store *store, pencl_ctx *ctx)
 {
     (void)ctx;
     for (int i = 0; i < store->n_parts; i++) {
-        PENCL_TRY(pn_buffer_fill(store->parts[i].buffer, 0, store->parts[i].bytes, 0));
+        PENCL_TRY(pn_buffer_fill(store->parts[i].buffer, store->parts[i].offset,
+                                 store->parts[i].bytes, 0));
     }
     return PENCL_OK;
+}
+
+/* ---- the same content, the same memory ---- */
+
+pencl_status pn_store_copy(pn_store **out, const pn_store *store)
+{
+    pn_store *copy = NULL;
+    *out = NULL;
+    PENCL_TRY(pn_store_new(&copy, store->device, &store->spec, store->n_row_axes, store->layout));
+    pencl_status st = PENCL_OK;
+    for (int i = 0; i < store->n_parts && st == PENCL_OK; i++) {
+        const pn_part *from = &store->parts[i];
+        const pn_part *to = &copy->parts[i];
+        st = pn_buffer_copy(to->buffer, to->offset, from->buffer, from->offset, from->bytes);
+    }
+    if (st != PENCL_OK) {
+        pn_store_free(copy);
+        return st;
+    }
+    *out = copy;
+    return PENCL_OK;
+}
+
+pencl_status pn_store_index(pn_store **out, const pn_store *store, int64_t at)
+{
+    int64_t n = store->spec.n_axes > 0 ? store->spec.axes[0].size : 0;
+    int64_t rows = n > 0 ? store->matrix.rows / n : 0;
+    pn_matrix before = {store->matrix.dtype, at * rows, store->matrix.cols};
+    *out = NULL;
+    if (store->n_row_axes < 1 || at < 0 || at >= n || store->n_parts != 1 ||
+        rows % store->layout->row_step != 0 || store->layout->scales(&store->matrix) != 0) {
+        return PENCL_OK;
+    }
+    pn_store *s = pn_calloc(1, sizeof *s);
+    pn_part *part = pn_calloc(1, sizeof *part);
+    if (s == NULL || part == NULL) {
+        pn_free(s);
+        pn_free(part);
+        return PN_NOMEM(pn_device_ctx(store->device));
+    }
+    *s = (pn_store){.refs = 1, .device = store->device, .spec = store->spec, .parts = part};
+    pn_spec_remove(&s->spec, 0);
+    s->n_row_axes = store->n_row_axes - 1;
+    s->matrix = (pn_matrix){store->matrix.dtype, rows, store->matrix.cols};
+    s->layout = store->layout;
+    s->n_parts = 1;
+    part->buffer = pn_buffer_ref(store->parts[0].buffer);
+    part->offset = store->parts[0].offset + store->layout->bytes(&before);
+    part->bytes = store->layout->bytes(&s->matrix);
+    part->rows = rows;
+    *out = s;
+    return PENCL_OK;
+}
+
+bool pn_store_same(const pn_store *a, const pn_store *b)
+{
+    return a == b ||
+           (a->n_parts == 1 && b->n_parts == 1 && a->layout == b->layout &&
+            a->parts[0].buffer == b->parts[0].buffer && a->parts[0].offset == b->parts[0].offset &&
+            a->n_row_axes == b->n_row_axes && pn_spec_equal(&a->spec, &b->spec));
 }
