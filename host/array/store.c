@@ -312,14 +312,27 @@ pencl_status pn_store_copy(pn_store **out, const pn_store *store)
     return PENCL_OK;
 }
 
+/* The matrix at one index of the outermost axis; false where it does not lie by itself. */
+static bool matrix_at_index(pn_matrix *out, const pn_store *s)
+{
+    int64_t n = s->spec.n_axes > 0 ? s->spec.axes[0].size : 0;
+    *out = s->matrix;
+    if (n == 0 || s->n_parts != 1 || s->layout->scales(&s->matrix) != 0) {
+        return false;
+    }
+    if (s->n_row_axes > 0) {
+        out->rows /= n;
+        return out->rows % s->layout->row_step == 0;
+    }
+    out->cols /= n;
+    return s->layout == &pn_layout_plain && pn_matrix_row_bytes(out) > 0;
+}
+
 pencl_status pn_store_index(pn_store **out, const pn_store *store, int64_t at)
 {
-    int64_t n = store->spec.n_axes > 0 ? store->spec.axes[0].size : 0;
-    int64_t rows = n > 0 ? store->matrix.rows / n : 0;
-    pn_matrix before = {store->matrix.dtype, at * rows, store->matrix.cols};
+    pn_matrix matrix;
     *out = NULL;
-    if (store->n_row_axes < 1 || at < 0 || at >= n || store->n_parts != 1 ||
-        rows % store->layout->row_step != 0 || store->layout->scales(&store->matrix) != 0) {
+    if (!matrix_at_index(&matrix, store) || at < 0 || at >= store->spec.axes[0].size) {
         return PENCL_OK;
     }
     pn_store *s = pn_calloc(1, sizeof *s);
@@ -329,16 +342,19 @@ pencl_status pn_store_index(pn_store **out, const pn_store *store, int64_t at)
         pn_free(part);
         return PN_NOMEM(pn_device_ctx(store->device));
     }
-    *s = (pn_store){.refs = 1, .device = store->device, .spec = store->spec, .parts = part};
-    pn_spec_remove(&s->spec, 0);
-    s->n_row_axes = store->n_row_axes - 1;
-    s->matrix = (pn_matrix){store->matrix.dtype, rows, store->matrix.cols};
-    s->layout = store->layout;
-    s->n_parts = 1;
+    part->bytes = store->layout->bytes(&matrix);
+    part->offset = store->parts[0].offset + (size_t)at * part->bytes;
     part->buffer = pn_buffer_ref(store->parts[0].buffer);
-    part->offset = store->parts[0].offset + store->layout->bytes(&before);
-    part->bytes = store->layout->bytes(&s->matrix);
-    part->rows = rows;
+    part->rows = matrix.rows;
+    *s = (pn_store){.refs = 1,
+                    .device = store->device,
+                    .spec = store->spec,
+                    .n_row_axes = store->n_row_axes > 0 ? store->n_row_axes - 1 : 0,
+                    .matrix = matrix,
+                    .layout = store->layout,
+                    .n_parts = 1,
+                    .parts = part};
+    pn_spec_remove(&s->spec, 0);
     *out = s;
     return PENCL_OK;
 }

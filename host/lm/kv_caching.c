@@ -54,6 +54,7 @@ const pencl_layer_type pn_layer_KVCachingAttention = {
     .doc = "Attention over all cached keys and values, the new ones included",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 109.6380615234375 / 1.0)",
 };
 
 /* ---- caches ---- */
@@ -64,11 +65,9 @@ static int count_attention(pencl_layer *layer)
         return 1;
     }
     int n = 0;
-    for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
-        pencl_attribute a = pencl_layer_attribute(layer, i);
-        for (int k = 0; a.layers != NULL && k < a.n; k++) {
-            n += count_attention(a.layers[k]);
-        }
+    pn_child child = {0};
+    while (pn_next_child(&child, pencl_layer_node(layer))) {
+        n += child.node.layer != NULL ? count_attention(child.node.layer) : 0;
     }
     return n;
 }
@@ -208,7 +207,8 @@ static pencl_layer *convert(conversion *c, pencl_layer *layer)
 {
     enum { MOST = 16 };
     pencl_attribute a[MOST] = {{0}};
-    int n = pencl_layer_n_attributes(layer);
+    int n = 0;
+    const pencl_attribute *old = pencl_layer_attributes(layer, &n);
     const pencl_layer_type *type = pencl_layer_type_of(layer);
     bool attention = !c->inside && strcmp(type->name, "Attention") == 0;
     if (n + 2 > MOST) {
@@ -218,7 +218,7 @@ static pencl_layer *convert(conversion *c, pencl_layer *layer)
     c->inside |= attention;
     bool ok = true;
     for (int i = 0; i < n; i++) {
-        a[i] = pencl_layer_attribute(layer, i);
+        a[i] = old[i];
         bool children = a[i].layers != NULL;
         a[i].layers = ok || !children ? a[i].layers : NULL;
         ok = ok && (!children || convert_children(c, &a[i]));

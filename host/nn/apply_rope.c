@@ -55,4 +55,5 @@ const pencl_layer_type pn_layer_ApplyRoPE = {
            "a = position / max_wavelength^(2i/d) / scale_factor",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 215.2276611328125 / 1.0)",
 };

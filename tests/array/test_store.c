@@ -249,6 +249,7 @@ START_TEST(an_index_of_the_outermost_axis_shares_memory)
         {"blocks=3 neurons=7 embedding=5", 2, "plain", 3},
         {"q8_0:blocks=2 neurons=7 embedding=32", 2, "plain", 2},
         {"blocks=4 embedding=5", 1, "plain", 4},
+        {"f16:blocks=4 embedding=5", 0, "plain", 4},
     };
     for (size_t i = 0; i < PN_COUNT(kept); i++) {
         pn_store *store = store_of(kept[i].spec, kept[i].n_row_axes, kept[i].layout);
@@ -289,7 +290,8 @@ START_TEST(rows_that_lie_among_others_have_no_index)
     } torn[] = {
         {"blocks=3 neurons=24 embedding=5", 2, "rows16", 1},       /* half a tile */
         {"q4_0:blocks=3 neurons=32 embedding=32", 2, "rows16", 1}, /* scales are apart */
-        {"blocks=3 embedding=5", 0, "plain", 1},                   /* not an axis of rows */
+        {"blocks=3 embedding=5", 0, "rows16", 1},                  /* in the columns */
+        {"q8_0:blocks=2 embedding=16", 0, "plain", 1},             /* half a block */
         {"blocks=3 embedding=5", 1, "plain", 3},
         {"", 0, "plain", 0},
     };
