@@ -29,6 +29,24 @@ static void add_slot(pn_text *out, const pencl_variable *v)
                 pencl_variable_label(v));
 }
 
+enum { MOST_LISTED = 8 }; /* an error's text has an end */
+
+/* Adds the i-th of a list of slots. */
+static void list_slot(pn_text *out, int i, const pencl_variable *v)
+{
+    if (i < MOST_LISTED) {
+        pn_text_add(out, "%s", i > 0 ? ", " : "");
+        add_slot(out, v);
+    }
+}
+
+static void end_list(pn_text *out, int n)
+{
+    if (n > MOST_LISTED) {
+        pn_text_add(out, " and %d more", n - MOST_LISTED);
+    }
+}
+
 /* The tree that a selection of it becomes; the selection is taken over. */
 static pencl_status
 apply(pencl_layer **out, pencl_ctx *ctx, pencl_selection *s, pencl_change *change, void *user)
@@ -345,9 +363,9 @@ pencl_status pencl_layer_assert_no_slots(pencl_ctx *ctx, pencl_layer *layer)
     if (status == PENCL_OK && s->n > 0) {
         pn_text slots = {0};
         for (int i = 0; i < s->n; i++) {
-            pn_text_add(&slots, i > 0 ? ", " : "");
-            add_slot(&slots, s->items[i].node.variable);
+            list_slot(&slots, i, s->items[i].node.variable);
         }
+        end_list(&slots, s->n);
         status = PN_FAIL(ctx, PENCL_E_UNBOUND, "unexpected slots found in the tree: [%s]",
                          pn_text_get(&slots));
         pn_text_free(&slots);

@@ -212,7 +212,7 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_layer_unbind_variables(pencl_layer 
  * all). One variable in two places becomes two snapshots, which share memory. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_layer_freeze_variables(
     pencl_layer **out, pencl_ctx *ctx, pencl_layer *layer, pencl_variable_test *test, void *user);
-/* E_UNBOUND with every label when the tree has slots. */
+/* E_UNBOUND with the labels when the tree has slots. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_layer_assert_no_slots(pencl_ctx *ctx,
                                                                    pencl_layer *layer);
 
