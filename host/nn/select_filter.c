@@ -138,7 +138,7 @@ void pn_read_filter(pn_reader *r)
 {
     filter f = {.pattern = false};
     const char *at = r->at;
-    if (!read_filter(r, &f)) {
+    if (pn_reader_failed(r) || !read_filter(r, &f)) {
         return;
     }
     r->s = pencl_selection_where(r->s, fits, &f);

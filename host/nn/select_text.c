@@ -125,6 +125,9 @@ static void read_pick(pn_reader *r, bool *wanted)
 
 static void read_picks(pn_reader *r)
 {
+    if (pn_reader_failed(r)) {
+        return;
+    }
     bool *wanted = pn_calloc((size_t)r->s->n + 1, sizeof *wanted);
     if (wanted == NULL) {
         pn_reader_fail(r, PENCL_E_NOMEM, r->at, "out of host memory");
@@ -191,25 +194,35 @@ static void read_field(pn_reader *r)
     }
 }
 
-static void read_step(pn_reader *r)
+/* Remembers what is selected now, for advice when the next part selects nothing. */
+static void keep_before(pn_reader *r)
 {
     pencl_selection_free(r->before);
     r->before = pencl_selection_copy(r->s);
-    r->at++; /* / */
-    if (r->before == NULL) {
+    if (pn_selection_failed(r->before)) {
         pn_reader_fail(r, PENCL_E_NOMEM, r->at, "out of host memory");
-    } else if (read_sign(r, "/")) {
+    }
+}
+
+static void read_step(pn_reader *r)
+{
+    keep_before(r);
+    r->at++; /* / */
+    if (pn_reader_failed(r)) {
+        return;
+    }
+    if (read_sign(r, "/")) {
         read_types(r);
     } else {
         read_field(r);
     }
-    while (!pn_reader_failed(r) && *r->at == '{') {
-        pencl_selection_free(r->before);
-        r->before = pencl_selection_copy(r->s);
-        pn_read_filter(r);
-    }
-    if (!pn_reader_failed(r) && *r->at == '#') {
-        read_picks(r);
+    while (!pn_reader_failed(r) && (*r->at == '{' || *r->at == '#')) {
+        keep_before(r);
+        if (*r->at == '#') {
+            read_picks(r);
+        } else {
+            pn_read_filter(r);
+        }
     }
 }
 

@@ -43,11 +43,11 @@ PENCL_API pencl_selection *pencl_layer_select(pencl_ctx *ctx, pencl_layer *root)
  *   /sublayers.3        the fourth of a list; /sublayers.-1 the last
  *   a slash and a star  all children
  *
- * Behind a step, to keep some of what it selected, in this order:
+ * Behind a step, as many as wanted, to keep some of what it selected:
  *
  *   {label~"*query.weights"}  those whose label, name, path, type, dtype or own static field
  *                             equals (=) or matches (~; * is any text, ? one character) a value, in
- *                             "..", '..' or bare; several braces must all hold
+ *                             "..", '..' or bare
  *   #2  #-1  #0,3,5  #2:6     by number, from 0, negative from the end; a range without its end
  *
  * At the end @before or @after says on which side of the nodes the point lies; without it, after.
