@@ -8,12 +8,11 @@
  *     if (!st) st = pencl_variable_new(&bias, PENCL_PARAMETER, "mlp/in/AddBias.bias", value, 0);
  *     if (!st) st = pencl_variable_freeze(&snapshot, bias); // no copy until somebody writes
  *
- * The three forms of penzai:
+ * penzai's three forms:
  *
- *   mutable  Parameter, StateVariable: its value may be set; the only form that is not a constant
- *   frozen   ParameterValue, StateVariableValue: a snapshot
- *   slot     ParameterSlot, StateVariableSlot: the label of a variable that was taken out, and the
- *            axes that it had
+ * - mutable: Parameter, StateVariable. Its value may be set.
+ * - frozen: ParameterValue, StateVariableValue. A snapshot.
+ * - slot: ParameterSlot, StateVariableSlot. Where a variable was taken out: its label and axes.
  *
  * Kind and label are a variable's slot: what it binds to (pencl_layer_bind_variables). Frozen
  * values and copies share memory with their origin; who writes first gets a copy of its own.

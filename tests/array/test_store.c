@@ -291,7 +291,6 @@ START_TEST(rows_that_lie_among_others_have_no_index)
         {"blocks=3 neurons=24 embedding=5", 2, "rows16", 1},       /* half a tile */
         {"q4_0:blocks=3 neurons=32 embedding=32", 2, "rows16", 1}, /* scales are apart */
         {"blocks=3 embedding=5", 0, "rows16", 1},                  /* in the columns */
-        {"q8_0:blocks=2 embedding=16", 0, "plain", 1},             /* half a block */
         {"blocks=3 embedding=5", 1, "plain", 3},
         {"", 0, "plain", 0},
     };
