@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* penzai's Selection, by member: narrowing, reading, and changed copies that share what stays. */
+/* penzai's Selection, by member: narrowing. */
 #include "nn/nn.h"
 #include "support/tree.h"
 
@@ -367,239 +367,7 @@ START_TEST(pick_nth_selected)
 }
 END_TEST
 
-/* ---- refine ---- */
-
-/* The last layer of a list; of what has none, nothing. */
-static pencl_selection *last_sublayer(pencl_selection *node, void *unused)
-{
-    (void)unused;
-    pencl_node self = pencl_selection_point(node, 0).node;
-    ck_assert_str_eq(pencl_selection_path(node, 0), ""); /* a tree of its own */
-    if (self.layer == NULL || pencl_layer_n_children(self.layer, "sublayers") == 0) {
-        return pencl_selection_at_instances_of(node, "nothing", PENCL_OUTERMOST);
-    }
-    return pencl_selection_at(node, "sublayers", -1);
-}
-
-START_TEST(refine)
-{
-    pencl_selection *s = pencl_selection_at_children(instances("Attention"));
-    s = pencl_selection_refine(pencl_selection_nth(s, 3), last_sublayer, NULL);
-    EXPECT_PATHS(s, ".sublayers[1].sublayers[0].delta.sublayers[1].query_key_to_attn.sublayers[2]");
-    s = pencl_selection_refine(instances("Parameter|TransformerBlock"), last_sublayer, NULL);
-    EXPECT_PATHS(s, ".sublayers[1].sublayers[1]", ".sublayers[2].sublayers[1]");
-}
-END_TEST
-
-/* Another tree in the node's place: the layer twice, its second half selected. */
-static pencl_selection *doubled(pencl_selection *node, void *unused)
-{
-    (void)unused;
-    pencl_layer *layer = pencl_selection_point(node, 0).node.layer;
-    pencl_layer *twice =
-        PN_NN_LIST(ctx, "Sequential", pencl_layer_ref(layer), pencl_layer_ref(layer));
-    pencl_selection_free(node);
-    node = pencl_selection_at(pencl_layer_select(ctx, twice), "sublayers", 1);
-    pencl_layer_free(twice);
-    return node;
-}
-
-START_TEST(refine_may_change_the_subtree)
-{
-    pencl_selection *s = pencl_selection_refine(instances("Elementwise"), doubled, NULL);
-    ck_assert_int_eq(pencl_selection_count(s), 2);
-    pencl_layer *changed = NULL;
-    ok(pencl_selection_deselect(&changed, s));
-    ck_assert_ptr_nonnull(strstr(pencl_selection_path(s, 0), ".sublayers[1].sublayers[1]"));
-    ck_assert_int_eq(count_in(changed, "Elementwise"), 4);
-    ck_assert_int_eq(count_of("Elementwise"), 2);
-    pencl_layer_free(changed);
-    pencl_selection_free(s);
-}
-END_TEST
-
-static pencl_selection *failing(pencl_selection *node, void *unused)
-{
-    (void)unused;
-    return pencl_selection_at(node, "nothing", 0);
-}
-
-START_TEST(refine_keeps_what_failed_inside)
-{
-    expect_failed(pencl_selection_refine(instances("Softmax"), failing, NULL), PENCL_E_FIELDS,
-                  "Softmax at path '': 'nothing' is not one of its fields");
-}
-END_TEST
-
-/* ---- invert ---- */
-
-START_TEST(invert)
-{
-    pencl_selection *s = pencl_selection_nth(instances("TransformerBlock"), 0);
-    EXPECT_PATHS(pencl_selection_invert(s), ".sublayers[0]", ".sublayers[2]", ".sublayers[3]",
-                 ".sublayers[4]");
-    s = pencl_selection_at(pencl_selection_nth(instances("TransformerBlock"), 1), "sublayers", 0);
-    s = pencl_selection_at(s, "delta", 0);
-    s = pencl_selection_at(s, "sublayers", 1);
-    EXPECT_PATHS(pencl_selection_invert(s), ".sublayers[0]", ".sublayers[1]",
-                 ".sublayers[2].sublayers[0].delta.sublayers[0]", ".sublayers[2].sublayers[1]",
-                 ".sublayers[3]", ".sublayers[4]");
-    s = pencl_selection_invert(all());
-    ck_assert(pencl_selection_is_empty(s));
-    pencl_selection_free(s);
-    EXPECT_PATHS(pencl_selection_invert(instances("Capture")), "");
-}
-END_TEST
-
-/* ---- reading ---- */
-
-START_TEST(get)
-{
-    pencl_node node;
-    pencl_selection *s = instances("Softmax");
-    expect_error(pencl_selection_get(&node, s), PENCL_E_ARITY,
-                 "get can only be called on selections with one selected node, but there are 2");
-    ck_assert_ptr_null(node.layer);
-    s = pencl_selection_nth(s, 1);
-    ok(pencl_selection_get(&node, s));
-    ck_assert_str_eq(pencl_layer_type_of(node.layer)->name, "Softmax");
-    pencl_selection_free(s);
-}
-END_TEST
-
-START_TEST(get_sequence_and_by_path)
-{
-    pencl_selection *s = instances("TransformerBlock");
-    for (int i = 0; i < 2; i++) {
-        pencl_point point = pencl_selection_point(s, i);
-        ck_assert_ptr_eq(point.node.layer, pencl_layer_child(body, "sublayers", i + 1));
-        ck_assert_int_eq(point.side, PENCL_AFTER);
-    }
-    ck_assert_ptr_null(pencl_selection_point(s, 2).node.layer);
-    ck_assert_int_eq(pencl_selection_find(s, ".sublayers[2]"), 1);
-    ck_assert_int_eq(pencl_selection_find(s, ".sublayers[0]"), -1);
-    s = pencl_selection_before(s);
-    ck_assert_int_eq(pencl_selection_point(s, 1).side, PENCL_BEFORE);
-    pencl_selection_free(s);
-}
-END_TEST
-
-START_TEST(get_keypaths)
-{
-    pencl_key keys[8];
-    pencl_selection *s = instances("Attention");
-    ck_assert_str_eq(pencl_selection_path(s, 1), ".sublayers[2].sublayers[0].delta.sublayers[1]");
-    ck_assert_ptr_null(pencl_selection_path(s, 2));
-    ck_assert_int_eq(pencl_selection_keys(s, 1, keys, 8), 4);
-    ck_assert_str_eq(keys[0].name, "sublayers");
-    ck_assert_int_eq(keys[0].index, 2);
-    ck_assert_str_eq(keys[2].name, "delta");
-    ck_assert_int_eq(keys[2].index, -1);
-    pencl_selection_free(s);
-}
-END_TEST
-
-/* penzai's pretty_keystr. */
-START_TEST(pretty_keystr)
-{
-    char *path = NULL;
-    pencl_selection *s = pencl_selection_nth(instances("Attention"), 1);
-    s = pencl_selection_at(pencl_selection_at(s, "input_to_query", 0), "sublayers", 0);
-    ok(pencl_selection_pretty_path(&path, s, 0));
-    ck_assert_str_eq(path, "Sequential.sublayers[2]/TransformerBlock.sublayers[0]/Residual.delta/"
-                           "Sequential.sublayers[1]/Attention.input_to_query/"
-                           "Sequential.sublayers[0]");
-    pencl_text_free(path);
-    expect_error(pencl_selection_pretty_path(&path, s, 1), PENCL_E_ARG, "number 1 of 1");
-    pencl_selection_free(s);
-}
-END_TEST
-
-START_TEST(count_and_assert_count_is)
-{
-    pencl_selection *s = instances("Softmax");
-    ck_assert_int_eq(pencl_selection_count(s), 2);
-    ck_assert(!pencl_selection_is_empty(s));
-    s = pencl_selection_assert_count_is(s, 2);
-    ck_assert_int_eq(pencl_selection_count(s), 2);
-    expect_failed(pencl_selection_assert_count_is(s, 3), PENCL_E_ARITY,
-                  "3 selected nodes are expected, there are 2");
-}
-END_TEST
-
-START_TEST(show_selection_and_show_value)
-{
-    char *text = NULL;
-    pencl_selection *s = pencl_selection_nth(instances("Attention"), 1);
-    s = pencl_selection_at(s, "query_key_to_attn", 0);
-    ok(pencl_selection_print(&text, s, PENCL_SHOW_SELECTION));
-    ck_assert_str_eq(text, "Sequential\n"
-                           "├─ .sublayers[0] EmbeddingLookup\n"
-                           "├─ .sublayers[1] TransformerBlock\n"
-                           "├─ .sublayers[2] TransformerBlock\n"
-                           "│  ├─ .sublayers[0] Residual\n"
-                           "│  │  └─ .delta Sequential\n"
-                           "│  │     ├─ .sublayers[0] RMSLayerNorm\n"
-                           "│  │     └─ .sublayers[1] Attention\n"
-                           "│  │        ├─ .input_to_query Sequential\n"
-                           "│  │        ├─ .input_to_key Sequential\n"
-                           "│  │        ├─ .input_to_value Sequential\n"
-                           "│  │        ├─ .query_key_to_attn * Sequential\n"
-                           "│  │        └─ .attn_value_to_output Sequential\n"
-                           "│  └─ .sublayers[1] Residual\n"
-                           "├─ .sublayers[3] RMSLayerNorm\n"
-                           "└─ .sublayers[4] EmbeddingDecode\n");
-    pencl_text_free(text);
-    ok(pencl_selection_print(&text, s, PENCL_SHOW_VALUE));
-    ck_assert_ptr_nonnull(strstr(text, ".query_key_to_attn Sequential\n"));
-    pencl_text_free(text);
-    pencl_selection_free(s);
-    s = instances("EmbeddingLookup");
-    ok(pencl_selection_print(&text, s, PENCL_SHOW_SELECTION));
-    ck_assert_ptr_nonnull(strstr(text, "├─ .sublayers[0] * EmbeddingLookup\n"
-                                       "├─ .sublayers[1..2] 2 x TransformerBlock\n"));
-    pencl_text_free(text);
-    pencl_selection_free(s);
-}
-END_TEST
-
-START_TEST(deselect)
-{
-    pencl_layer *tree = NULL;
-    pencl_selection *s = instances("Softmax");
-    ok(pencl_selection_deselect(&tree, s));
-    ck_assert_ptr_eq(tree, body);
-    pencl_layer_free(tree);
-    pencl_selection *copy = pencl_selection_copy(s);
-    s = pencl_selection_nth(s, 0);
-    ck_assert_int_eq(pencl_selection_count(copy), 2); /* apart from the original */
-    pencl_selection_free(copy);
-    pencl_selection_free(s);
-}
-END_TEST
-
 /* ---- errors ---- */
-
-START_TEST(the_first_error_stays_until_a_verb_returns_it)
-{
-    pencl_layer *out = NULL;
-    pencl_node node;
-    pencl_selection *s = pencl_selection_nth(instances("Attention"), 2);
-    s = pencl_selection_at(s, "nothing", 0);
-    s = pencl_selection_invert(pencl_selection_refine(s, failing, NULL));
-    ck_assert_int_eq(pencl_selection_count(s), 0);
-    expect_error(pencl_selection_get(&node, s), PENCL_E_ARG, "number 2 of 2");
-    expect_error(pencl_selection_set(&out, s, pencl_layer_node(body)), PENCL_E_ARG,
-                 "number 2 of 2");
-    ck_assert_ptr_null(out);
-    pencl_selection *copy = pencl_selection_copy(s);
-    pencl_selection_free(s);
-    expect_failed(copy, PENCL_E_ARG, "number 2 of 2");
-    expect_failed(pencl_layer_select(ctx, NULL), PENCL_E_ARG, "no tree");
-    ck_assert_ptr_null(pencl_selection_nth(NULL, 0));
-    ck_assert_ptr_null(pencl_selection_at_children(pencl_selection_before(NULL)));
-}
-END_TEST
 
 START_TEST(a_tree_too_deep_is_refused)
 {
@@ -614,31 +382,11 @@ START_TEST(a_tree_too_deep_is_refused)
 }
 END_TEST
 
-START_TEST(memory_running_out_leaks_nothing)
-{
-    pencl_layer *identity = pn_nn_identity(ctx);
-    for (long n = 1; n < 400; n++) {
-        pencl_layer *changed = NULL;
-        pn_alloc_fail_at(n);
-        pencl_selection *s = instances("Attention");
-        s = pencl_selection_insert_after_and_select(s, identity);
-        s = pencl_selection_invert(pencl_selection_refine(s, last_sublayer, NULL));
-        pencl_status status = pencl_selection_remove_from_parent(&changed, s);
-        pn_alloc_fail_at(0);
-        ck_assert_int_eq(status == PENCL_OK, changed != NULL);
-        ck_assert(status != PENCL_OK || n > 1);
-        pencl_selection_free(s);
-        pencl_layer_free(changed);
-    }
-    pencl_layer_free(identity);
-}
-END_TEST
-
 Suite *suite_penzai_selectors(void);
 Suite *suite_penzai_selectors(void)
 {
     Suite *suite = suite_create("penzai_selectors");
-    TCase *tc = tcase_create("narrowing and reading");
+    TCase *tc = tcase_create("narrowing");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, at_instances_of_counts_as_penzai);
     tcase_add_test(tc, at_instances_of_takes_the_outermost);
@@ -656,20 +404,7 @@ Suite *suite_penzai_selectors(void)
     tcase_add_test(tc, at_pytree_leaves);
     tcase_add_test(tc, at_childless);
     tcase_add_test(tc, pick_nth_selected);
-    tcase_add_test(tc, refine);
-    tcase_add_test(tc, refine_may_change_the_subtree);
-    tcase_add_test(tc, refine_keeps_what_failed_inside);
-    tcase_add_test(tc, invert);
-    tcase_add_test(tc, get);
-    tcase_add_test(tc, get_sequence_and_by_path);
-    tcase_add_test(tc, get_keypaths);
-    tcase_add_test(tc, pretty_keystr);
-    tcase_add_test(tc, count_and_assert_count_is);
-    tcase_add_test(tc, show_selection_and_show_value);
-    tcase_add_test(tc, deselect);
-    tcase_add_test(tc, the_first_error_stays_until_a_verb_returns_it);
     tcase_add_test(tc, a_tree_too_deep_is_refused);
-    tcase_add_test(tc, memory_running_out_leaks_nothing);
     suite_add_tcase(suite, tc);
     return suite;
 }
