@@ -19,8 +19,8 @@ static pencl_value *at_first_token(pencl_value *weights, const pencl_side_inputs
         .keys_are_tokens = cached == NULL,
         .seq = PENCL_AXIS_SEQ,
         .kv_seq = PENCL_AXIS_KV_SEQ};
-    pencl_value *scores = pn_mask_by_positions(pencl_value_scale(weights, 0), &in, side, 0);
-    return pencl_value_softmax(scores, PENCL_AXIS_KV_SEQ);
+    pencl_value *only = pn_mask_by_positions(weights, &in, side, 0); /* all others masked out */
+    return pencl_value_softmax(only, PENCL_AXIS_KV_SEQ);
 }
 
 static pencl_value *apply(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side)

@@ -177,6 +177,27 @@ START_TEST(layer_stack_of_none_changes_nothing)
 }
 END_TEST
 
+/* Behind a stack, and in what it is in, variables are whole again. */
+START_TEST(layer_stack_ends)
+{
+    float *x = layer_case_values(&cases, "layer_stack", "x");
+    float *bias = layer_case_values(&cases, "layer_stack", "b.bias");
+    float want[S * B * E];
+    for (int i = 0; i < S * B * E; i++) {
+        want[i] = x[i / (B * E) * E + i % E] + bias[i % (B * E)];
+    }
+    pencl_array *array = layer_case_array(&cases, "layer_stack", "x");
+    pencl_variable *v = layer_case_variable(&cases, "layer_stack", "b.bias", "blocks embedding", 0);
+    pencl_layer *layer =
+        PN_NN_LIST(ctx, "Sequential", stack_of(pn_nn_rescale(ctx, 1), 2), pn_nn_add_bias(ctx, v));
+    apply_expect(device, &(apply_call){.layer = layer, .x = array}, "seq=5 blocks=3 embedding=4",
+                 want);
+    free(x);
+    free(bias);
+    pencl_array_free(array);
+}
+END_TEST
+
 START_TEST(layer_stack_longer_than_its_variables)
 {
     pencl_array *x = layer_case_array(&cases, "layer_stack", "x");
@@ -248,6 +269,7 @@ Suite *suite_penzai_layer_stack(void)
     tcase_add_test(tc, layer_stack_without_passes);
     tcase_add_loop_test(tc, layer_stack_of_branches, 0, 2);
     tcase_add_test(tc, layer_stack_of_none_changes_nothing);
+    tcase_add_test(tc, layer_stack_ends);
     tcase_add_test(tc, layer_stack_longer_than_its_variables);
     tcase_add_test(tc, layer_stack_states_say_how_they_are_shared);
     suite_add_tcase(suite, tc);

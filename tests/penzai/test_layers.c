@@ -187,6 +187,18 @@ START_TEST(named_einsum_of_one_and_of_three)
     layer_case_expect(&cases, "einsum_with_taken_names", &call);
     pencl_array_free(x);
     pencl_array_free(x1);
+    x = layer_case_array(&cases, "einsum_with_one_name_twice", "x");
+    x1 = layer_case_array(&cases, "einsum_with_one_name_twice", "x1");
+    x2 = layer_case_array(&cases, "einsum_with_one_name_twice", "x2");
+    call = (apply_call){
+        .layer = einsum("seq:i kv_seq:k, seq:j kv_seq:k, heads:h neurons:i embedding:j", "heads:h"),
+        .x = x,
+        .second = x1,
+        .third = x2};
+    layer_case_expect(&cases, "einsum_with_one_name_twice", &call);
+    pencl_array_free(x);
+    pencl_array_free(x1);
+    pencl_array_free(x2);
 }
 END_TEST
 

@@ -175,9 +175,11 @@ START_TEST(deselect)
     ok(pencl_selection_deselect(&tree, s));
     ck_assert_ptr_eq(tree, body);
     pencl_layer_free(tree);
+    s = pencl_selection_before(s);
     pencl_selection *copy = pencl_selection_copy(s);
     s = pencl_selection_nth(s, 0);
     ck_assert_int_eq(pencl_selection_count(copy), 2); /* apart from the original */
+    ck_assert_int_eq(pencl_selection_point(copy, 0).side, PENCL_BEFORE);
     pencl_selection_free(copy);
     pencl_selection_free(s);
 }

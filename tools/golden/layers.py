@@ -67,6 +67,10 @@ case("einsum_of_one", lambda x: pz.nn.NamedEinsum(({"seq": "a", "embedding": "b"
 case("einsum_with_taken_names", pz.nn.NamedEinsum(
     ({"seq": "t", "kv_seq": "p"}, {"seq": "s", "kv_seq": "p"}), {"seq": "t", "kv_seq": "s"}),
      noise(seq=3, kv_seq=4), noise(seq=2, kv_seq=4))
+# two summed axes have one name
+case("einsum_with_one_name_twice", pz.nn.NamedEinsum(
+    ({"seq": "i", "kv_seq": "k"}, {"seq": "j", "kv_seq": "k"}, {"heads": "h", "neurons": "i", "embedding": "j"}),
+    {"heads": "h"}), noise(seq=3, kv_seq=4), noise(seq=2, kv_seq=4), noise(heads=2, neurons=3, embedding=2))
 
 case("rename_swaps", pz.nn.RenameAxes(("seq", "embedding"), ("embedding", "seq")), noise(seq=3, embedding=4))
 
