@@ -9,6 +9,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { B = 3, S = 5, E = 4 }; /* blocks, seq, embedding */
 
 static pencl_ctx *ctx;
 static pencl_device *device;
@@ -93,6 +96,30 @@ START_TEST(layer_stack)
 }
 END_TEST
 
+/* Where a block's rows lie by themselves, kernels get a matrix: a slice of one has slow ones only.
+ */
+START_TEST(layer_stack_gives_each_block_a_store_of_its_own)
+{
+    pencl_graph *graph = NULL;
+    pencl_layer *layer = golden_stack();
+    pencl_array *x = layer_case_array(&cases, "layer_stack", "x");
+    int blocks = 0;
+    ck_assert_int_eq(pencl_graph_new(&graph, device), PENCL_OK);
+    ck_assert_ptr_nonnull(pencl_layer_call(layer, pencl_graph_array(graph, x), NULL));
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const pn_node *node = graph->nodes[i];
+        if (node->kind == PN_NODE_VARIABLE && strcmp(node->name, "up.weights") == 0) {
+            ck_assert_int_eq(pn_spec_find(&node->store->spec, "blocks"), -1);
+            blocks++;
+        }
+    }
+    ck_assert_int_eq(blocks, B);
+    pencl_graph_free(graph);
+    pencl_array_free(x);
+    pencl_layer_free(layer);
+}
+END_TEST
+
 /* The parts of a plan that see a variable's slice are kept apart, fused or not. */
 START_TEST(layer_stack_without_passes)
 {
@@ -101,8 +128,6 @@ START_TEST(layer_stack_without_passes)
     unsetenv("PENCL_PASSES");
 }
 END_TEST
-
-enum { B = 3, S = 5, E = 4 }; /* blocks, seq, embedding of the next test */
 
 /* y = A . norm(x) + B . x of one token, for one block's weights. */
 static void branch(float *x, const float *a, const float *b)
@@ -266,6 +291,7 @@ Suite *suite_penzai_layer_stack(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 120); /* the first build of kernels */
     tcase_add_test(tc, layer_stack);
+    tcase_add_test(tc, layer_stack_gives_each_block_a_store_of_its_own);
     tcase_add_test(tc, layer_stack_without_passes);
     tcase_add_loop_test(tc, layer_stack_of_branches, 0, 2);
     tcase_add_test(tc, layer_stack_of_none_changes_nothing);
