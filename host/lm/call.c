@@ -32,7 +32,7 @@ refuse(pencl_ctx *ctx, pencl_status status, const char *what, const char *why, c
     return status;
 }
 
-static pencl_status check_axes(pencl_ctx *ctx, const char *what, const pn_spec *spec)
+pencl_status pn_lm_check_axes(pencl_ctx *ctx, const char *what, const pn_spec *spec)
 {
     if (spec->dtype != PENCL_I32) {
         return refuse(ctx, PENCL_E_DTYPE, what, "int32 is needed", spec);
@@ -55,7 +55,7 @@ static pencl_status check_axes(pencl_ctx *ctx, const char *what, const pn_spec *
 
 static pencl_status check_positions(pencl_ctx *ctx, const pn_spec *tokens, const pn_spec *positions)
 {
-    PENCL_TRY(check_axes(ctx, "token_positions", positions));
+    PENCL_TRY(pn_lm_check_axes(ctx, "token_positions", positions));
     for (int i = 0; i < positions->n_axes; i++) {
         int at = pn_spec_find(tokens, positions->axes[i].name);
         if (at < 0) {
@@ -125,7 +125,7 @@ pencl_status pencl_lm_call(pencl_array **out,
     const pencl_lm_call_options *o = options != NULL ? options : &none;
     pn_error_clear(lm->ctx);
     *out = NULL;
-    PENCL_TRY(check_axes(lm->ctx, "tokens", &tokens->view.spec));
+    PENCL_TRY(pn_lm_check_axes(lm->ctx, "tokens", &tokens->view.spec));
     if (o->token_positions != NULL) {
         PENCL_TRY(check_positions(lm->ctx, &tokens->view.spec, &o->token_positions->view.spec));
     }

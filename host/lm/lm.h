@@ -55,6 +55,9 @@ struct pencl_lm {
 
 /* E_TOKEN_RANGE with the index and the value. */
 pencl_status pn_lm_check_tokens(const pencl_lm *lm, const int32_t *tokens, size_t n);
+/* int32 with "seq", no positional axis, and no name that the layers use inside; `what` begins the
+ * error text. */
+pencl_status pn_lm_check_axes(pencl_ctx *ctx, const char *what, const pn_spec *spec);
 /* The body traced on tokens; *out is the logits. */
 pencl_status pn_lm_trace(pencl_value **out,
                          pencl_layer *body,
@@ -68,6 +71,11 @@ void pn_positions_fill(int32_t *out, int64_t start, int64_t n, int64_t room);
 /* ---- sampling.c ---- */
 /* The first word of Philox 4x32-10's block at a counter, with the seed as its key. */
 uint32_t pn_philox(uint64_t seed, uint64_t counter);
+/* A sampler that begins at another counter. */
+pencl_status pn_sampler_new(pencl_sampler **out,
+                            pencl_ctx *ctx,
+                            const pencl_sampler_options *options,
+                            uint64_t first_draw);
 
 /* ---- weights.c: tensors of a file as variables ---- */
 typedef struct pn_weights {

@@ -98,6 +98,50 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_session_captured(pencl_array **out,
 /* Stops a running feed at the next chunk; safe from any thread and from a signal handler. */
 PENCL_API void pencl_session_cancel(pencl_session *session);
 
+/* ---- penzai's KVCachingTransformerLM: a batch of sequences in caches of a fixed length ----
+ *
+ * Positions count the tokens of a sequence that are no padding; pads (pad_id, anywhere) get
+ * position -1 and are never attended to. All sequences take their tokens into the same slots. A pad
+ * id that is fed as content vanishes from attention, as in penzai. */
+typedef struct pencl_kv_lm pencl_kv_lm;
+
+/* A wrapper with the lm's body over empty caches of `cache_len` slots for each entry of the batch
+ * axes (none: one sequence); the lm must outlive it. Parameters are shared with the lm. E_ARG: a
+ * cache_len below 1; E_AXIS: a batch axis with a name that the layers use; E_LIMIT; E_UNSUPPORTED:
+ * a mask that reads positions of another name. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_from_uncached(pencl_kv_lm **out,
+                                                                 pencl_lm *lm,
+                                                                 int64_t cache_len,
+                                                                 const pencl_axis *batch_axes,
+                                                                 int n_batch_axes,
+                                                                 int32_t pad_id);
+PENCL_API void pencl_kv_lm_free(pencl_kv_lm *kv);
+/* Another one with the same tokens; the caches are shared until one of them is called. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_fork(pencl_kv_lm **out, const pencl_kv_lm *kv);
+
+/* Appends tokens: int32 with exactly the batch axes and "seq", in any order. *logits (yours) has
+ * the batch axes, "seq" and "vocabulary". Further side inputs go to every layer; masks have a
+ * "kv_seq" of cache_len. E_CACHE_FULL before any write when they do not fit; E_AXIS, E_SHAPE,
+ * E_DTYPE, E_TOKEN_RANGE, E_SIDE_INPUT (one that the wrapper makes itself). Nothing changes when it
+ * fails. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_call(pencl_array **logits,
+                                                        pencl_kv_lm *kv,
+                                                        const pencl_array *tokens,
+                                                        const pencl_side_array *side,
+                                                        int n_side);
+
+/* The next free slot: tokens so far, pads included. */
+PENCL_API int64_t pencl_kv_lm_cache_end_index(const pencl_kv_lm *kv);
+PENCL_API int64_t pencl_kv_lm_cache_len(const pencl_kv_lm *kv);
+/* All that was fed, int32 [batch.., seq: cache_len], 0 where nothing was; yours. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_previous_tokens(pencl_array **out,
+                                                                   const pencl_kv_lm *kv);
+/* The body, whose attention layers are KVCachingAttention. Borrowed until the next call. */
+PENCL_API pencl_layer *pencl_kv_lm_body(const pencl_kv_lm *kv);
+/* Forgets all tokens, or those from slot n on. E_ARG when there are fewer. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_reset(pencl_kv_lm *kv);
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_truncate(pencl_kv_lm *kv, int64_t n);
+
 /* The plan of a decoding step (one token), as a table; its launches and bytes of temporaries. The
  * text is yours. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_session_plan_text(char **out,
