@@ -60,7 +60,7 @@ static void keep_error(pencl_graph *g, const pn_error *error)
     }
     g->error = *error;
     if (g->path[0] != '\0') {
-        snprintf(g->error.text, sizeof g->error.text, "%s: %.700s", g->path, error->text);
+        snprintf(g->error.text, sizeof g->error.text, "%.600s: %.3000s", g->path, error->text);
     }
 }
 

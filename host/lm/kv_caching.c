@@ -66,23 +66,15 @@ typedef struct conversion {
 
 static pencl_layer *convert(conversion *c, pencl_layer *layer);
 
-/* Masks inside a caching attention compare with the cached tokens' positions. */
-static bool use_cached_positions(const conversion *c, pencl_attribute *a, int n)
+/* Masks inside a caching attention compare with the cached tokens' positions. (A body whose masks
+ * read others does not fit its metadata, see metadata.c.) */
+static void use_cached_positions(pencl_attribute *a, int n)
 {
     for (int i = 0; i < n; i++) {
-        if (strcmp(a[i].name, "kv_positions_input_name") != 0) {
-            continue;
+        if (strcmp(a[i].name, "kv_positions_input_name") == 0) {
+            a[i].text = PN_SIDE_KV_TOKEN_POSITIONS;
         }
-        if (strcmp(a[i].text, PN_SIDE_TOKEN_POSITIONS) != 0) {
-            PN_FAIL(c->ctx, PENCL_E_UNSUPPORTED,
-                    "an attention mask reads the positions of keys as '%s': only masks that read "
-                    "'%s' can be given a cache",
-                    a[i].text, PN_SIDE_TOKEN_POSITIONS);
-            return false;
-        }
-        a[i].text = PN_SIDE_KV_TOKEN_POSITIONS;
     }
-    return true;
 }
 
 /* Converted copies of the attribute's layers: owned by the caller. */
@@ -117,7 +109,9 @@ static pencl_layer *convert(conversion *c, pencl_layer *layer)
         a[i].layers = ok || !children ? a[i].layers : NULL;
         ok = ok && (!children || convert_children(c, &a[i]));
     }
-    ok = ok && (!c->inside || use_cached_positions(c, a, n));
+    if (c->inside) {
+        use_cached_positions(a, n);
+    }
     int own = n;
     if (attention) {
         int at = 2 * c->next++;

@@ -53,6 +53,9 @@ struct pencl_lm {
     uint64_t clock;
 };
 
+/* metadata.c: E_SHAPE with everything in which they disagree. */
+pencl_status
+pn_metadata_check(pencl_ctx *ctx, const pencl_layer *body, const pencl_lm_metadata *metadata);
 /* E_TOKEN_RANGE with the index and the value. */
 pencl_status pn_lm_check_tokens(const pencl_lm *lm, const int32_t *tokens, size_t n);
 /* int32 with "seq", no positional axis, and no name that the layers use inside; `what` begins the

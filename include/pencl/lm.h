@@ -32,7 +32,10 @@ typedef struct pencl_lm_metadata {
     pencl_dtype activation_dtype;
 } pencl_lm_metadata;
 
-/* The wrapper around a body (counted up) on a device. */
+/* The wrapper around a body (counted up) on a device. Body and metadata are compared: sizes and
+ * head axes, embedding table, projections of every Attention, feed-forward layers, unembedding,
+ * even rotary sizes, element type of activations, positions that masks read. E_SHAPE names every
+ * disagreement with path and label. (penzai checks nothing here.) */
 PENCL_API PENCL_NODISCARD pencl_status pencl_lm_new(pencl_lm **out,
                                                     pencl_device *device,
                                                     pencl_layer *body,

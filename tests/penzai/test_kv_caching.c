@@ -333,31 +333,6 @@ START_TEST(bad_caches_are_refused)
 }
 END_TEST
 
-/* A mask that reads other positions cannot be told of the cache's. */
-START_TEST(masks_with_other_positions_cannot_be_cached)
-{
-    pencl_layer *mask = NULL;
-    pencl_layer *body = NULL;
-    pencl_lm *changed = NULL;
-    pencl_kv_lm *kv = NULL;
-    const pencl_attribute fields[] = {
-        {.name = "query_positions_input_name", .kind = PENCL_FIELD_TEXT, .text = "token_positions"},
-        {.name = "kv_positions_input_name", .kind = PENCL_FIELD_TEXT, .text = "other_positions"}};
-    CHECK_OK(
-        pencl_layer_new(&mask, ctx, pencl_layer_type_named("ApplyCausalAttentionMask"), fields, 2));
-    pencl_selection *s = pencl_select(ctx, pencl_lm_body(lm));
-    s = pencl_selection_at_instances_of(s, "ApplyCausalAttentionMask");
-    CHECK_OK(pencl_selection_set(&body, s, mask));
-    pencl_selection_free(s);
-    CHECK_OK(pencl_lm_new(&changed, device, body, pencl_lm_metadata_of(lm)));
-    ck_assert_int_eq(pencl_kv_lm_from_uncached(&kv, changed, 8, NULL, 0, PAD), PENCL_E_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "other_positions"));
-    pencl_lm_free(changed);
-    pencl_layer_free(body);
-    pencl_layer_free(mask);
-}
-END_TEST
-
 Suite *suite_penzai_kv_caching(void);
 Suite *suite_penzai_kv_caching(void)
 {
@@ -376,7 +351,6 @@ Suite *suite_penzai_kv_caching(void)
     tcase_add_test(tc, bad_tokens_are_refused);
     tcase_add_test(tc, positions_are_the_wrappers_own);
     tcase_add_test(tc, bad_caches_are_refused);
-    tcase_add_test(tc, masks_with_other_positions_cannot_be_cached);
     suite_add_tcase(suite, tc);
     return suite;
 }
