@@ -76,7 +76,8 @@ static pencl_status record(pn_plan *plan)
         plan->emit.task = i;
         if (t->chosen != NULL) {
             PENCL_TRY(t->chosen->emit(&plan->emit, t));
-        } else if (!plan->is_ref && !pn_task_is_early(plan->ir, t)) {
+        } else if (!plan->is_ref && t->call->def->flags & PN_OP_HOST &&
+                   !pn_task_is_early(plan->ir, t)) {
             PENCL_TRY(pn_reference_emit(plan, t));
         }
     }
