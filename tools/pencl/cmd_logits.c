@@ -4,24 +4,17 @@
 #include "work.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct settings {
     model_settings use;
     prompt_settings prompt;
     const char *tokens;
     const char *tokens_file;
-    const char *positions;
-    texts side;
-    const char *feed;
-    int64_t cache_len;
-    int64_t pad_id;
-    const char *out;
-    bool last;
-    bool log_probs;
+    logits_settings how;
+    logits_shown shown;
 } settings;
 
-static const settings defaults = {.use.on = DEVICE_DEFAULTS, .pad_id = -1};
+static const settings defaults = {.use.on = DEVICE_DEFAULTS, .how.pad_id = -1};
 
 #define AT(field) offsetof(settings, field)
 static const option options[] = {
@@ -29,26 +22,21 @@ static const option options[] = {
     PROMPT_OPTIONS(offsetof(settings, prompt)),
     OPT_TEXT(0, "tokens", "1,2,3", AT(tokens), "token ids; nothing is added"),
     OPT_TEXT(0, "tokens-file", "F.npy", AT(tokens_file), "token ids [seq] or [batch, seq]"),
-    OPT_TEXT(0, "positions", "F.npy", AT(positions), "-1: padding (default: 0, 1, ...)"),
-    OPT_TEXTS(0, "side", "NAME=F.npy", AT(side), "a side input for every layer; repeats"),
-    OPT_TEXT(0, "feed", "5,8", AT(feed), "in pieces of so many tokens, through a key-value cache"),
+    OPT_TEXT(0, "positions", "F.npy", AT(how.positions), "-1: padding (default: 0, 1, ...)"),
+    OPT_TEXTS(0, "side", "NAME=F.npy", AT(how.side), "a side input for every layer; repeats"),
+    OPT_TEXT(
+        0, "feed", "5,8", AT(how.feed), "in pieces of so many tokens, through a key-value cache"),
     OPT_WHOLE(0,
               "cache-len",
               "L",
-              AT(cache_len),
+              AT(how.cache_len),
               1,
               1 << 30,
               "tokens that the cache holds (default: all)"),
-    OPT_WHOLE(0,
-              "pad-id",
-              "ID",
-              AT(pad_id),
-              -1,
-              INT32_MAX,
-              "with --feed: this token is padding; -1: none is"),
-    OPT_FLAG(0, "last", AT(last), "of the last token only"),
-    OPT_FLAG(0, "log-probs", AT(log_probs), "log-probabilities instead of logits"),
-    OPT_TEXT('o', "output", "OUT.npy", AT(out), "float32 [seq, vocabulary]"),
+    OPT_WHOLE(0, "pad-id", "ID", AT(how.pad_id), -1, INT32_MAX, "with --feed: a token that pads"),
+    OPT_FLAG(0, "last", AT(shown.last), "of the last token only"),
+    OPT_FLAG(0, "log-probs", AT(shown.log_probs), "log-probabilities instead of logits"),
+    OPT_TEXT('o', "output", "OUT.npy", AT(shown.out), "float32 [seq, vocabulary]"),
     OPT_END,
 };
 
@@ -61,10 +49,10 @@ static int check(const settings *s)
         return usage_error("logits", n == 0 ? "no tokens: -p, --tokens or --tokens-file is missing"
                                             : "-p, --tokens and --tokens-file exclude each other");
     }
-    if (s->feed == NULL && s->cache_len > 0) {
+    if (s->how.feed == NULL && s->how.cache_len > 0) {
         return usage_error("logits", "--cache-len goes with --feed");
     }
-    if (s->feed != NULL && s->positions != NULL) {
+    if (s->how.feed != NULL && s->how.positions != NULL) {
         return usage_error("logits", "--feed makes positions itself: without --positions");
     }
     return EXIT_DONE;
@@ -101,63 +89,19 @@ static int tokens_array(pencl_array **out,
     return status;
 }
 
-/* Positions, side inputs and pieces that were asked for. */
-static int read_call(logits_call *c,
-                     const work *w,
-                     const settings *s,
-                     pencl_array **positions,
-                     pencl_side_array *side,
-                     int32_t **pieces)
+static int compute(const work *w, const settings *s, pencl_array *tokens)
 {
-    int n = pencl_array_n_axes(c->tokens);
-    int status = s->positions != NULL ? logits_load(positions, w, s->positions) : EXIT_DONE;
-    if (status == EXIT_DONE && s->feed != NULL) {
-        status = input_ids(pieces, &c->n_pieces, "logits", &s->feed, 1);
-    }
-    for (; status == EXIT_DONE && c->n_side < s->side.n; c->n_side++) {
-        char *text = strdup(s->side.items[c->n_side]); /* cut up; in use until the end */
-        status = text != NULL ? logits_side(&side[c->n_side], w, text) : EXIT_FAILED;
-    }
-    c->positions = *positions;
-    c->side = side;
-    c->pieces = *pieces;
-    c->pad_id = s->pad_id;
-    c->cache_len = s->cache_len > 0 ? s->cache_len : pencl_array_axis(c->tokens, n - 1)->size;
-    return status;
-}
-
-static int show(logits *l, const work *w, const settings *s)
-{
-    if (s->last) {
-        logits_keep_last(l);
-    }
-    if (s->log_probs) {
-        logits_normalise(l);
-    }
-    return s->out != NULL ? logits_save(l, w, s->out) : logits_print(l, w);
-}
-
-static int compute(const work *w, const settings *s, const pencl_array *tokens)
-{
-    pencl_array *positions = NULL;
-    pencl_side_array side[OPTION_TEXTS_MAX] = {{0}};
-    int32_t *pieces = NULL;
-    logits_call call = {.tokens = tokens};
+    logits_call call = {0};
     logits l = {0};
-    int status = read_call(&call, w, s, &positions, side, &pieces);
+    int status = logits_read_call(&call, w, &s->how, tokens);
     if (status == EXIT_DONE) {
         status = logits_compute(&l, w, &call);
     }
     if (status == EXIT_DONE) {
-        status = show(&l, w, s);
+        status = logits_show(&l, w, &s->shown);
     }
-    for (size_t i = 0; i < s->side.n; i++) {
-        free((char *)side[i].name);
-        pencl_array_free((pencl_array *)side[i].array);
-    }
-    free(pieces);
+    logits_free_call(&call);
     free(l.values);
-    pencl_array_free(positions);
     return status;
 }
 

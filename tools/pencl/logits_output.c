@@ -10,7 +10,7 @@
 
 enum { LIKELIEST = 10, PIECE = 256 };
 
-void logits_keep_last(logits *l)
+static void keep_last(logits *l)
 {
     size_t row = l->vocabulary;
     for (size_t b = 0; b < l->batch; b++) {
@@ -21,7 +21,7 @@ void logits_keep_last(logits *l)
     l->last = true;
 }
 
-void logits_normalise(logits *l)
+static void normalise(logits *l)
 {
     for (size_t r = 0; r < l->batch * l->seq; r++) {
         float *x = l->values + r * l->vocabulary;
@@ -39,7 +39,7 @@ void logits_normalise(logits *l)
     }
 }
 
-int logits_save(const logits *l, const work *w, const char *path)
+static int save(const logits *l, const work *w, const char *path)
 {
     pencl_axis axes[3];
     int n = 0;
@@ -82,7 +82,7 @@ static int likeliest(int32_t *ids, const float *x, size_t n)
     return found;
 }
 
-int logits_print(const logits *l, const work *w)
+static int print(const logits *l, const work *w)
 {
     const pencl_tokenizer *tokenizer = pencl_model_tokenizer(w->model);
     for (size_t b = 0; b < l->batch; b++) {
@@ -101,4 +101,15 @@ int logits_print(const logits *l, const work *w)
         }
     }
     return EXIT_DONE;
+}
+
+int logits_show(logits *l, const work *w, const logits_shown *how)
+{
+    if (how->last) {
+        keep_last(l);
+    }
+    if (how->log_probs) {
+        normalise(l);
+    }
+    return how->out != NULL ? save(l, w, how->out) : print(l, w);
 }
