@@ -54,6 +54,35 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_bench_model(pencl_bench_result *out
                                                          const pencl_bench_options *options);
 PENCL_API void pencl_bench_result_free(pencl_bench_result *result);
 
+/* ---- scores ---- */
+
+/* How a model expected one token of a text after those before it. */
+typedef struct pencl_token_score {
+    int32_t token;
+    double log_prob;      /* natural; NAN for the first token, which nothing precedes */
+    int64_t rank;         /* tokens that were likelier; -1 for the first token */
+    int32_t best;         /* the likeliest token; -1 for the first token */
+    double best_log_prob; /* NAN for the first token */
+} pencl_token_score;
+
+/* Scores n tokens, at least one, into scores[n]; sums in double. E_TOKEN_RANGE; E_LIMIT: more
+ * tokens than `context`; E_CANCELLED when `stopped`, asked between chunks, says non-zero. */
+typedef struct pencl_score_options {
+    int64_t context;            /* tokens at most; 0: 4096 */
+    const char *matmul;         /* as in pencl_session_options */
+    int (*stopped)(void *user); /* or NULL */
+    void *user;
+} pencl_score_options;
+#define PENCL_SCORE_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        0                                                                                          \
+    }
+PENCL_API PENCL_NODISCARD pencl_status pencl_score(pencl_token_score *scores,
+                                                   pencl_lm *lm,
+                                                   const int32_t *tokens,
+                                                   size_t n,
+                                                   const pencl_score_options *options);
+
 /* ---- operations ---- */
 
 /* One kernel candidate on one case of an operation. Texts are valid during the call of `row`. */

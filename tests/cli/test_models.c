@@ -46,6 +46,8 @@ static const command_row rows[] = {
      DONE,
      .out = "    294  "},
     {"log-probabilities", {"logits", TINY, "--tokens", "1", "--log-probs"}, DONE, .out = "  -"},
+    {"score", {"score", TINY, "-p", "the"}, DONE, .out = "perplexity "},
+    {"score as JSON", {"score", TINY, "-p", "the", "--json"}, DONE, .out = "\"log_prob\": -"},
     {"tokenize", {"tokenize", TINY, "the"}, DONE, .out = "86 260\n"},
     {"tokenize a file byte for byte", {"tokenize", TINY, "-f", "@/the"}, DONE, .out = "86 260\n"},
     {"tokenize as JSON", {"tokenize", TINY, "--json", "the"}, DONE, .out = "\"tokens\""},

@@ -84,7 +84,6 @@ static int likeliest(int32_t *ids, const float *x, size_t n)
 
 static int print(const logits *l, const work *w)
 {
-    const pencl_tokenizer *tokenizer = pencl_model_tokenizer(w->model);
     for (size_t b = 0; b < l->batch; b++) {
         const float *x = l->values + ((b + 1) * l->seq - 1) * l->vocabulary;
         int32_t ids[LIKELIEST + 1];
@@ -94,9 +93,8 @@ static int print(const logits *l, const work *w)
         }
         for (int i = 0; i < n; i++) {
             char piece[PIECE];
-            size_t size = pencl_tokenizer_token_bytes(tokenizer, ids[i], piece, sizeof piece);
             printf("%7d  %9.4f  ", (int)ids[i], (double)x[ids[i]]);
-            print_quoted(piece, size < sizeof piece ? size : sizeof piece);
+            print_quoted(piece, work_piece(piece, sizeof piece, w, ids[i]));
             putchar('\n');
         }
     }

@@ -6,6 +6,10 @@
 #include "pencl/context.h"
 
 #include <jansson.h>
+#include <stdbool.h>
+
+/* Standard output is a terminal that may be coloured: NO_COLOR is unset or empty. */
+bool colours(void);
 
 /* "92.93 MiB", in `to`. */
 const char *bytes_text(char *to, size_t room, uint64_t bytes);
