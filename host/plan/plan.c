@@ -91,6 +91,9 @@ static pencl_status compile(pn_plan *plan,
                             const pn_plan_options *options)
 {
     const char *passes = options->passes != NULL ? options->passes : pn_get_env("PENCL_PASSES");
+    const char *check = pn_get_env("PENCL_CHECK");
+    plan->checked = check != NULL && strcmp(check, "1") == 0 && !plan->is_ref;
+    passes = plan->checked ? "none" : passes;
     PENCL_TRY(pn_lower(&plan->ir, graph, outs, n_outs));
     PENCL_TRY(keep_stores(plan, graph));
     plan->ir->bare_matmuls = options->matmul != NULL && strcmp(options->matmul, "clblast") == 0;
@@ -225,7 +228,7 @@ pencl_status pn_plan_run(pn_plan *plan)
     if (plan->is_ref) {
         return run_references(plan);
     }
-    PENCL_TRY(pn_emit_replay(&plan->emit));
+    PENCL_TRY(plan->checked ? pn_plan_run_checked(plan) : pn_emit_replay(&plan->emit));
     return pn_device_flush(plan->device);
 }
 
