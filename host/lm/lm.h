@@ -67,6 +67,25 @@ pencl_status pn_lm_trace(pencl_value **out,
                          pencl_value *tokens,
                          const pencl_side_inputs *side);
 
+/* ---- call.c ---- */
+/* One call of a layer on arrays, through a plan of its own. */
+typedef struct pn_call {
+    pencl_device *device;
+    pn_pool *pool; /* NULL: the plan has its own */
+    pencl_layer *layer;
+    const pencl_array *x;
+    const pencl_array *positions; /* token_positions; NULL: 0, 1, ... along x's "seq" */
+    pn_side_arrays side;
+    bool last; /* only the last row of the result's "seq" is wanted */
+} pn_call;
+/* *captures may be NULL: not wanted. */
+pencl_status pn_call_run(pencl_array **out, pencl_captures **captures, const pn_call *call);
+
+/* ---- captures.c ---- */
+pencl_status pn_captures_new(pencl_captures **out, pencl_device *device);
+/* Takes over the array, also when it fails. */
+pencl_status pn_captures_add(pencl_captures *captures, const char *name, pencl_array *array);
+
 /* ---- positions.c ---- */
 /* 0, 1, ... n-1 from `start` on, then -1 up to `room`: penzai's default positions and padding. */
 void pn_positions_fill(int32_t *out, int64_t start, int64_t n, int64_t room);

@@ -50,10 +50,25 @@ typedef struct pencl_side_array {
     const pencl_array *array;
 } pencl_side_array;
 
+/* What the Capture layers of a body (pencl_selection_capture) leave of a call: arrays by name, with
+ * the axes that the values had. */
+typedef struct pencl_captures pencl_captures;
+typedef struct pencl_capture {
+    const char *name;
+    pencl_array *array; /* borrowed, as the name */
+} pencl_capture;
+PENCL_API void pencl_captures_free(pencl_captures *captures);
+PENCL_API int pencl_captures_count(const pencl_captures *captures);
+/* In the order in which they were computed; NULL when out of range. Borrowed. */
+PENCL_API const pencl_capture *pencl_captures_at(const pencl_captures *captures, int i);
+/* By name; NULL when there is none. Borrowed. */
+PENCL_API pencl_array *pencl_captures_find(const pencl_captures *captures, const char *name);
+
 typedef struct pencl_lm_call_options {
     const pencl_array *token_positions; /* int32 with seq; NULL: 0, 1, 2, ...; -1 is padding */
     const pencl_side_array *side;       /* further side inputs, forwarded to every layer */
     int n_side;
+    pencl_captures **captures; /* NULL, or set to what was captured: yours */
 } pencl_lm_call_options;
 #define PENCL_LM_CALL_OPTIONS_INIT                                                                 \
     {                                                                                              \
