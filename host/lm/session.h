@@ -11,9 +11,9 @@
 /* Rows of a captured value, gathered over the chunks of a feed. */
 typedef struct pn_captured {
     char *name;
-    pn_spec spec; /* its first axis grows */
-    float *data;
-    size_t count;
+    pn_spec row; /* of one token: its first axis is "seq", of size 1 */
+    pn_buffer *buffer;
+    int64_t rows;
 } pn_captured;
 
 struct pencl_session {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What captured nodes give while a session is fed. */
+/* What captured nodes give while a session is fed: rows gathered on the device, without a wait. */
 #include "lm/session.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@ void pn_captured_drop(pencl_session *s)
 {
     for (int i = 0; i < s->n_captured; i++) {
         pn_free(s->captured[i].name);
-        pn_free(s->captured[i].data);
+        pn_buffer_free(s->captured[i].buffer);
     }
     pn_free(s->captured);
     s->captured = NULL;
@@ -33,28 +33,48 @@ static pn_captured *captured_named(pencl_session *s, const char *name)
     return c->name != NULL ? c : NULL;
 }
 
-/* Appends the real rows of one chunk: "seq" is the value's first axis. */
+/* Room for n more rows: doubled, what is there copied. */
+static pencl_status make_room(pn_captured *c, pencl_device *device, size_t row_bytes, int64_t n)
+{
+    size_t want = (size_t)(c->rows + n) * row_bytes;
+    size_t room = c->buffer != NULL ? pn_buffer_bytes(c->buffer) : 0;
+    if (want <= room) {
+        return PENCL_OK;
+    }
+    pn_buffer *buffer = NULL;
+    PENCL_TRY(pn_buffer_new(&buffer, device, want > 2 * room ? want : 2 * room));
+    pencl_status st = PENCL_OK;
+    if (c->rows > 0) {
+        st = pn_buffer_copy(buffer, 0, c->buffer, 0, (size_t)c->rows * row_bytes);
+    }
+    pn_buffer_free(c->buffer);
+    c->buffer = buffer;
+    return st;
+}
+
+/* Appends the real rows of one chunk: "seq" is the value's first axis (pn_value_capture). */
 static pencl_status keep_rows(pencl_session *s, pn_plan *plan, int out, int64_t n)
 {
     pencl_ctx *ctx = s->lm->ctx;
-    const pn_spec *spec = pn_plan_out_spec(plan, out);
+    pn_spec spec = *pn_plan_out_spec(plan, out);
     const char *name = pn_plan_capture_name(plan, out);
-    if (spec->dtype != PENCL_F32 || spec->n_axes < 1 ||
-        strcmp(spec->axes[0].name, PENCL_AXIS_SEQ) != 0) {
-        return PN_FAIL(ctx, PENCL_E_UNSUPPORTED, "capture '%s': 'seq' is not its first axis", name);
+    if (spec.n_axes < 1 || strcmp(spec.axes[0].name, PENCL_AXIS_SEQ) != 0) {
+        return PN_FAIL(ctx, PENCL_E_UNSUPPORTED, "capture '%s': a value without 'seq'", name);
     }
     pn_captured *c = captured_named(s, name);
-    size_t row = (size_t)(pn_spec_count(spec) / spec->axes[0].size);
-    float *data = c == NULL ? NULL : pn_realloc(c->data, c->count + (size_t)n * row, sizeof *data);
-    if (data == NULL) {
+    if (c == NULL) {
         return PN_NOMEM(ctx);
     }
-    c->data = data;
-    PENCL_TRY(pn_plan_read(plan, out, 0, data + c->count, (size_t)n * row * sizeof *data));
-    int64_t rows = c->count == 0 ? 0 : c->spec.axes[0].size;
-    c->spec = *spec;
-    c->spec.axes[0].size = rows + n;
-    c->count += (size_t)n * row;
+    spec.axes[0].size = 1;
+    if (c->rows > 0 && !pn_spec_equal(&spec, &c->row)) {
+        return pn_spec_fail(ctx, PENCL_E_UNSUPPORTED, &spec,
+                            "capture '%s': its rows change their shape as the cache grows", name);
+    }
+    c->row = spec;
+    size_t bytes = pn_spec_bytes(&spec);
+    PENCL_TRY(make_room(c, s->lm->device, bytes, n));
+    PENCL_TRY(pn_plan_copy(plan, out, 0, c->buffer, (size_t)c->rows * bytes, (size_t)n * bytes));
+    c->rows += n;
     return PENCL_OK;
 }
 
@@ -71,11 +91,20 @@ pencl_status pn_captured_keep(pencl_session *s, pn_plan *plan, int64_t n)
 pencl_status pencl_session_captured(pencl_array **out, const pencl_session *s, const char *name)
 {
     pn_error_clear(s->lm->ctx);
+    *out = NULL;
     for (int i = 0; i < s->n_captured; i++) {
         const pn_captured *c = &s->captured[i];
         if (strcmp(c->name, name) == 0) {
-            PENCL_TRY(pencl_array_new(out, s->lm->device, PENCL_F32, c->spec.axes, c->spec.n_axes));
-            return pencl_array_upload(*out, c->data, c->count * sizeof *c->data);
+            pn_spec spec = c->row;
+            spec.axes[0].size = c->rows;
+            PENCL_TRY(pencl_array_new(out, s->lm->device, spec.dtype, spec.axes, spec.n_axes));
+            pencl_status st =
+                pn_buffer_copy((*out)->buffer, (*out)->base, c->buffer, 0, pn_spec_bytes(&spec));
+            if (st != PENCL_OK) {
+                pencl_array_free(*out);
+                *out = NULL;
+            }
+            return st;
         }
     }
     return PN_FAIL(s->lm->ctx, PENCL_E_ARG, "nothing was captured as '%s'", name);

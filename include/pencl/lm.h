@@ -109,7 +109,8 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_session_feed(const float **logits,
 PENCL_API int64_t pencl_session_length(const pencl_session *session);  /* tokens so far */
 PENCL_API int64_t pencl_session_context(const pencl_session *session); /* tokens at most */
 PENCL_API void pencl_session_reset(pencl_session *session);
-/* What a captured node gave in the last feed, float32: yours. E_ARG when nothing has that name. */
+/* What a captured node gave in the last feed, "seq" first: yours. E_ARG when nothing has that name.
+ */
 PENCL_API PENCL_NODISCARD pencl_status pencl_session_captured(pencl_array **out,
                                                               const pencl_session *session,
                                                               const char *name);
