@@ -83,6 +83,45 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_score(pencl_token_score *scores,
                                                    size_t n,
                                                    const pencl_score_options *options);
 
+/* ---- the logit lens: what a model would say if it ended after a block ----
+ *
+ *     pencl_lens *lens = NULL;
+ *     pencl_status st = pencl_lens_new(&lens, lm, tokens, n, NULL);
+ *     if (!st) printf("%d\n", pencl_lens_top(lens, 12, n - 1, 0)->token);
+ *     pencl_lens_free(lens);
+ */
+typedef struct pencl_lens pencl_lens;
+typedef struct pencl_lens_entry {
+    int32_t token;
+    float logit;
+    double log_prob; /* natural */
+} pencl_lens_entry;
+typedef struct pencl_lens_options {
+    int top;                    /* entries of each place; 0: 5 */
+    int (*stopped)(void *user); /* asked between layers: non-zero gives E_CANCELLED; or NULL */
+    void *user;
+} pencl_lens_options;
+#define PENCL_LENS_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/* Layer 0 is the residual stream in front of the first TransformerBlock, layer l what block l - 1
+ * leaves; each goes through the layers that follow the blocks (final norm, unembedding). E_ARG: no
+ * tokens; E_UNSUPPORTED: a body that is no Sequential of blocks; E_TOKEN_RANGE. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_lens_new(pencl_lens **out,
+                                                      pencl_lm *lm,
+                                                      const int32_t *tokens,
+                                                      size_t n,
+                                                      const pencl_lens_options *options);
+PENCL_API void pencl_lens_free(pencl_lens *lens);
+PENCL_API int pencl_lens_n_layers(const pencl_lens *lens);
+PENCL_API size_t pencl_lens_n_tokens(const pencl_lens *lens);
+PENCL_API int pencl_lens_n_top(const pencl_lens *lens);
+/* The i-th likeliest next token after token `at` at a layer; NULL when out of range. Borrowed. */
+PENCL_API const pencl_lens_entry *
+pencl_lens_top(const pencl_lens *lens, int layer, size_t at, int i);
+
 /* ---- operations ---- */
 
 /* One kernel candidate on one case of an operation. Texts are valid during the call of `row`. */

@@ -91,8 +91,7 @@ int print_json(json_t *document)
     return EXIT_DONE;
 }
 
-/* Bytes of the character at `text`, which is valid UTF-8; 0 when it is not. */
-static size_t character(const char *text, size_t size)
+size_t character_size(const char *text, size_t size)
 {
     for (size_t n = 1; n <= 4 && n <= size; n++) {
         if (pencl_utf8_valid(text, n, NULL)) {
@@ -107,7 +106,7 @@ void print_quoted(const char *text, size_t size)
     putchar('"');
     for (size_t i = 0; i < size;) {
         unsigned char c = (unsigned char)text[i];
-        size_t n = character(text + i, size - i);
+        size_t n = character_size(text + i, size - i);
         if (c == '\n') {
             fputs("\\n", stdout);
         } else if (c == '"' || c == '\\') {
