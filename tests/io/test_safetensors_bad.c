@@ -73,22 +73,22 @@ START_TEST(lengths_are_checked)
     }
     pn_text file = {0};
     make(&file, 0, "{}", 0);
-    damage_expect(ctx, file.data, file.size, "byte 8: header: ");
+    damage_expect(ctx, file.data, file.size, "header: byte 8: ");
     pn_text_free(&file);
 }
 END_TEST
 
 START_TEST(the_header_is_checked)
 {
-    expect_bad("{", 0, "bad: byte 9: header: ");
+    expect_bad("{", 0, "bad: header: byte 9: ");
     expect_bad("{\"a\" 1}", 0, "header: ");
-    expect_bad("{} {}", 0, "header: end of file expected near '{'");
+    expect_bad("{} {}", 0, "end of file expected near '{'");
     expect_bad("{\"t\":{},\"t\":{}}", 0, "duplicate object key");
     expect_bad("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", 0, "duplicate object key");
-    expect_bad("{\"\xff\":{}}", 0, "byte 10: header: unable to decode byte 0xff");
+    expect_bad("{\"\xff\":{}}", 0, "header: byte 10: unable to decode byte 0xff");
     expect_bad("{\"a\\u0000b\":{}}", 0, "\\u0000");
-    expect_bad("{\"t\":[[[1]]]}", 0, "byte 15: header: nested too deeply");
-    expect_bad("{\"t\":{\"s\":[{}]}}", 0, "header: nested too deeply");
+    expect_bad("{\"t\":[[[1]]]}", 0, "header: byte 15: nested too deeply");
+    expect_bad("{\"t\":{\"s\":[{}]}}", 0, "nested too deeply");
     expect_bad("{\"\":{}}", 0, "the name of tensor 0 is none of 1 to 255 bytes");
     expect_bad("{\"a\\u001bb\":{}}", 0, "the name of tensor 0 is none");
     expect_good("{\"a]]]]{{{{\\\"[[[[\":{\"dtype\":\"F32\"," T6 "}}", 24);
@@ -104,7 +104,7 @@ START_TEST(a_header_of_millions_of_values_is_refused_before_it_is_parsed)
         pn_text_add_bytes(&header, ",1", 2);
     }
     pn_text_add(&header, "]}");
-    expect_bad(header.data, 0, "header: too many values");
+    expect_bad(header.data, 0, "too many values");
     pn_text_free(&header);
 }
 END_TEST
@@ -145,7 +145,7 @@ START_TEST(shapes_are_checked)
     expect_bad_record(SHAPED("[0,3]"), 24, "\"t\": shape: dimension 0 has size 0");
     expect_bad_record(SHAPED("[4611686018427387904]"), 24, "shape: the product of the dimensions");
     expect_bad_record(SHAPED("[4294967296,4294967296]"), 24, "shape: the product of the dimens");
-    expect_bad_record(SHAPED("[9223372036854775808]"), 24, "header: too big integer");
+    expect_bad_record(SHAPED("[9223372036854775808]"), 24, "too big integer");
     expect_bad_record(SHAPED("[7]"), 24, "data_offsets: hold 24 bytes, the shape needs 28");
 }
 END_TEST

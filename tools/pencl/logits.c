@@ -17,7 +17,8 @@ enum { LIKELIEST = 10, PIECE = 256 };
 int logits_tokens(pencl_array **out, const work *w, const int32_t *ids, size_t n)
 {
     const pencl_axis axes[] = {{PENCL_AXIS_SEQ, (int64_t)n}};
-    const char *warning = pencl_tokenizer_warning(pencl_model_tokenizer(w->model), ids, n);
+    const pencl_tokenizer *tokenizer = pencl_model_tokenizer(w->model);
+    const char *warning = tokenizer != NULL ? pencl_tokenizer_warning(tokenizer, ids, n) : NULL;
     if (warning != NULL) {
         work_tell(w, "warning: %s", warning);
     }
@@ -190,6 +191,19 @@ static int likeliest(int32_t *ids, const float *x, size_t n)
     return found;
 }
 
+/* "  3575   17.3713  " capital"", without the text when there is no vocabulary. */
+static void print_token(const pencl_tokenizer *tokenizer, int32_t id, double value)
+{
+    printf("%7d  %9.4f", (int)id, value);
+    if (tokenizer != NULL) {
+        char piece[PIECE];
+        size_t size = pencl_tokenizer_token_bytes(tokenizer, id, piece, sizeof piece);
+        printf("  ");
+        print_quoted(piece, size < sizeof piece ? size : sizeof piece);
+    }
+    putchar('\n');
+}
+
 int logits_print(const logits *l, const work *w)
 {
     const pencl_tokenizer *tokenizer = pencl_model_tokenizer(w->model);
@@ -201,11 +215,7 @@ int logits_print(const logits *l, const work *w)
             printf("sequence %zu\n", b);
         }
         for (int i = 0; i < n; i++) {
-            char piece[PIECE];
-            size_t size = pencl_tokenizer_token_bytes(tokenizer, ids[i], piece, sizeof piece);
-            printf("%7d  %9.4f  ", (int)ids[i], (double)x[ids[i]]);
-            print_quoted(piece, size < sizeof piece ? size : sizeof piece);
-            putchar('\n');
+            print_token(tokenizer, ids[i], (double)x[ids[i]]);
         }
     }
     return EXIT_DONE;
