@@ -81,9 +81,14 @@ read_real(double *out, pencl_ctx *ctx, const pn_config_field *f, const json_t *v
         *out = json_number_value(value);
         return PENCL_OK;
     }
-    char wanted[96];
-    snprintf(wanted, sizeof wanted, "a number from %g to %g%s%s", f->least, f->most,
-             f->words != NULL ? " or " : "", f->words != NULL ? f->words[0] : "");
+    char least[32] = "";
+    char wanted[64];
+    if (f->least >= 0) {
+        const bool above = f->least > 0 && f->least < 1e-30; /* the smallest float there is */
+        snprintf(least, sizeof least, above ? " above 0" : " of at least %g", f->least);
+    }
+    snprintf(wanted, sizeof wanted, "a number%s%s%s", least, f->words != NULL ? " or " : "",
+             f->words != NULL ? f->words[0] : "");
     return refuse(ctx, f, value, wanted);
 }
 
