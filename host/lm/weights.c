@@ -72,20 +72,6 @@ static size_t row_offset(const pn_grid *g, int64_t row)
     return offset;
 }
 
-/* n pieces of `run` bytes, `step` bytes apart, side by side. */
-static void gather(unsigned char *to, const unsigned char *from, int64_t n, size_t step, size_t run)
-{
-    if (run == 4) { /* float32, one by one: a call of memcpy each would take most of the time */
-        for (int64_t i = 0; i < n; i++) {
-            memcpy(to + 4 * i, from + (size_t)i * step, 4);
-        }
-        return;
-    }
-    for (int64_t i = 0; i < n; i++) {
-        memcpy(to + (size_t)i * run, from + (size_t)i * step, run);
-    }
-}
-
 /* One row, its columns in order; `from` is its first element. Returns the end. */
 static unsigned char *
 gather_row(unsigned char *to, const unsigned char *from, const pn_grid *g, int axis)
@@ -94,12 +80,14 @@ gather_row(unsigned char *to, const unsigned char *from, const pn_grid *g, int a
         memcpy(to, from, g->run);
         return to + g->run;
     }
-    if (axis + 1 == g->n_axes) {
-        gather(to, from, g->sizes[axis], g->steps[axis], g->run);
-        return to + (size_t)g->sizes[axis] * g->run;
-    }
-    for (int64_t i = 0; i < g->sizes[axis]; i++) {
-        to = gather_row(to, from + (size_t)i * g->steps[axis], g, axis + 1);
+    const bool last = axis + 1 == g->n_axes; /* a call for each element would take longer */
+    for (int64_t i = 0; i < g->sizes[axis]; i++, from += g->steps[axis]) {
+        if (last) {
+            memcpy(to, from, g->run);
+            to += g->run;
+        } else {
+            to = gather_row(to, from, g, axis + 1);
+        }
     }
     return to;
 }

@@ -304,6 +304,47 @@ START_TEST(wrong_tensors_are_named)
 }
 END_TEST
 
+/* ---- memory ---- */
+
+/* Opens and saves with one allocation failing; OK once there are none left to fail. */
+static pencl_status open_and_save(const char *from, const char *to, long fail_at)
+{
+    pencl_model *model = NULL;
+    pn_alloc_fail_at(fail_at);
+    pencl_status st = pencl_model_open(&model, device, from, NULL);
+    if (st == PENCL_OK) {
+        st = pencl_model_save(model, to);
+    }
+    pn_alloc_fail_at(0);
+    pencl_model_close(model);
+    return st;
+}
+
+START_TEST(running_out_of_memory_is_reported)
+{
+    const char *from = test_path(folder, "m.safetensors");
+    const char *to = test_path(folder, "copy.safetensors");
+    start(GPT_NEOX);
+    penzai_write(&file, from);
+    penzai_file_free(&file);
+    json_decref(golden);
+    const long before = pn_alloc_count();
+    ck_assert_int_eq(open_and_save(from, to, 0), PENCL_OK);
+    const long made = pn_alloc_count() - before;
+    const long live = pn_alloc_live();
+    long n = 1;
+    for (;; n++) {
+        const pencl_status st = open_and_save(from, to, n);
+        ck_assert_int_eq(pn_alloc_live(), live);
+        if (st == PENCL_OK) {
+            break;
+        }
+        ck_assert_msg(st == PENCL_E_NOMEM, "allocation %ld: %s", n, pencl_error_text(ctx));
+    }
+    ck_assert_int_eq(n, made + 1);
+}
+END_TEST
+
 Suite *suite_penzai_files(void);
 Suite *suite_penzai_files(void)
 {
@@ -316,6 +357,7 @@ Suite *suite_penzai_files(void)
     tcase_add_test(tc, wrong_metadata_is_named);
     tcase_add_test(tc, wrong_axes_are_named);
     tcase_add_test(tc, wrong_tensors_are_named);
+    tcase_add_test(tc, running_out_of_memory_is_reported);
     suite_add_tcase(suite, tc);
     return suite;
 }

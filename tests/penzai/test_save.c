@@ -190,11 +190,33 @@ START_TEST(a_gguf_model_comes_back_dense)
     ck_assert_str_eq(pencl_model_describe(copy)->file_type, rows[_i].file_type);
     ck_assert_str_eq(pencl_model_describe(copy)->architecture, "llamalike");
     ck_assert_ptr_null(pencl_model_tokenizer(copy));
+    const pencl_layer *second =
+        pencl_layer_child(pencl_lm_body(pencl_model_lm(copy)), "sublayers", 1);
+    ck_assert_str_eq(pencl_layer_type_of(second)->name,
+                     _i == 0 ? "CastToDType" : "TransformerBlock"); /* of a table in float16 */
     const double worst = worst_of(copy, want, count);
     ck_assert_msg(worst <= 1e-4, "%g", worst); /* the bar of the GGUF file itself */
     pencl_model_close(copy);
     pencl_model_close(model);
     free(want);
+}
+END_TEST
+
+START_TEST(text_needs_a_vocabulary)
+{
+    static const int32_t tokens[] = {1, 2};
+    const pencl_generate_options options = PENCL_GENERATE_OPTIONS_INIT;
+    pencl_generate_result result;
+    pencl_session *s = NULL;
+    pencl_model *model = open_family(LLAMA, NULL, NULL);
+    ck_assert_int_eq(pencl_session_new(&s, pencl_model_lm(model), NULL), PENCL_OK);
+    ck_assert_int_eq(
+        pencl_generate(&result, s, pencl_model_tokenizer(model), NULL, tokens, 2, &options),
+        PENCL_E_ARG);
+    ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "has no vocabulary"));
+    ck_assert_int_eq(pencl_session_length(s), 0);
+    pencl_session_free(s);
+    pencl_model_close(model);
 }
 END_TEST
 
@@ -250,6 +272,7 @@ Suite *suite_penzai_save(void)
     tcase_add_loop_test(tc, a_penzai_model_comes_back_the_same, 0, 3);
     tcase_add_test(tc, types_are_kept);
     tcase_add_loop_test(tc, a_gguf_model_comes_back_dense, 0, 3);
+    tcase_add_test(tc, text_needs_a_vocabulary);
     tcase_add_test(tc, changed_layers_have_no_place_in_a_file);
     tcase_add_test(tc, a_file_that_cannot_be_written_is_named);
     suite_add_tcase(suite, tc);
