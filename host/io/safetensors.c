@@ -45,21 +45,6 @@ static const pn_safetensors_type types[] = {
     {"F16", PENCL_F16, 2},
 };
 
-const pn_safetensors_type *pn_safetensors_type_at(size_t i)
-{
-    return i < PN_COUNT(types) ? &types[i] : NULL;
-}
-
-const pn_safetensors_type *pn_safetensors_type_named(const char *name)
-{
-    for (size_t i = 0; i < PN_COUNT(types); i++) {
-        if (strcmp(types[i].name, name) == 0) {
-            return &types[i];
-        }
-    }
-    return NULL;
-}
-
 const pn_safetensors_type *pn_safetensors_type_of(pencl_dtype dtype)
 {
     for (size_t i = 0; i < PN_COUNT(types); i++) {
@@ -162,14 +147,14 @@ static pencl_status read_dtype(const pn_model_file *file, pn_tensor *t, const js
     if (name == NULL || !is_name(name)) {
         return BAD(file, t, "dtype: is not the name of a type");
     }
-    const pn_safetensors_type *type = pn_safetensors_type_named(name);
-    if (type != NULL) {
-        t->dtype = type->dtype;
-        return PENCL_OK;
-    }
     pn_text known = {0};
-    for (size_t i = 0; (type = pn_safetensors_type_at(i)) != NULL; i++) {
-        pn_text_add(&known, "%s%s", i > 0 ? ", " : "", type->name);
+    for (size_t i = 0; i < PN_COUNT(types); i++) {
+        if (strcmp(types[i].name, name) == 0) {
+            pn_text_free(&known);
+            t->dtype = types[i].dtype;
+            return PENCL_OK;
+        }
+        pn_text_add(&known, "%s%s", i > 0 ? ", " : "", types[i].name);
     }
     const pencl_status st =
         bad_tensor(file, PENCL_E_UNSUPPORTED, t, "type %.40s is not supported; these are: %s", name,

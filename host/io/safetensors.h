@@ -15,8 +15,7 @@ typedef struct pn_safetensors_type {
     pencl_dtype dtype;
     size_t width; /* bytes */
 } pn_safetensors_type;
-const pn_safetensors_type *pn_safetensors_type_named(const char *name); /* NULL when unknown */
-const pn_safetensors_type *pn_safetensors_type_of(pencl_dtype dtype);   /* NULL: blocks */
-const pn_safetensors_type *pn_safetensors_type_at(size_t i);            /* NULL behind the last */
+/* NULL for types that the format lacks. Rows are in the order in which tensors are written. */
+const pn_safetensors_type *pn_safetensors_type_of(pencl_dtype dtype);
 
 #endif
