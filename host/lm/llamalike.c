@@ -170,6 +170,13 @@ static pencl_layer *head(builder *b, pencl_layer *table)
                         "vocabulary");
 }
 
+/* penzai casts where the types differ. Here a lookup gives float32 from tables of any type, so that
+ * activations of another type need a cast as well. */
+static bool needs_cast(const pn_llamalike *c)
+{
+    return c->activation_dtype != c->parameter_dtype || c->activation_dtype != PENCL_F32;
+}
+
 static pencl_layer *model(builder *b)
 {
     const pn_llamalike *c = b->c;
@@ -179,7 +186,7 @@ static pencl_layer *model(builder *b)
         pn_nn_embedding_table(b->ctx, load(b, "embedder.embeddings", "vocabulary", "embedding"));
     pn_layers_add(&list,
                   pn_nn_embedding_lookup(b->ctx, table == NULL ? NULL : pencl_layer_ref(table)));
-    if (c->activation_dtype != c->parameter_dtype) {
+    if (needs_cast(c)) {
         pn_layers_add(&list, pn_nn_cast(b->ctx, c->activation_dtype));
     }
     if (c->tie_embedder_and_logits) {

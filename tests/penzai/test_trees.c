@@ -209,13 +209,14 @@ START_TEST(metadata_is_penzais)
 }
 END_TEST
 
-/* A cast stands behind the lookup where activations are of another type than parameters. */
-START_TEST(a_cast_stands_where_penzai_has_it)
+/* As in penzai where activations are of another type than parameters; and where both are half,
+ * since a lookup gives float32. */
+START_TEST(a_cast_stands_behind_the_lookup)
 {
     static const char *const types[][3] = {{"float32", "float32", NULL},
                                            {"bfloat16", "float32", "f32"},
                                            {"float32", "bfloat16", "bf16"},
-                                           {"float16", "float16", NULL}};
+                                           {"float16", "float16", "f16"}};
     const char *path = test_path(folder, "cast.safetensors");
     golden = golden_json("penzai/gemma1_mqa.json");
     json_t *config = json_object_get(golden, "config");
@@ -244,7 +245,7 @@ Suite *suite_penzai_trees(void)
     tcase_add_loop_test(tc, trees_are_penzais, 0, PENZAI_FAMILIES);
     tcase_add_test(tc, a_tied_table_is_one_parameter);
     tcase_add_loop_test(tc, metadata_is_penzais, 0, PENZAI_FAMILIES);
-    tcase_add_loop_test(tc, a_cast_stands_where_penzai_has_it, 0, 4);
+    tcase_add_loop_test(tc, a_cast_stands_behind_the_lookup, 0, 4);
     suite_add_tcase(suite, tc);
     return suite;
 }

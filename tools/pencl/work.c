@@ -192,6 +192,12 @@ int work_encode(int32_t **ids, size_t *n, const work *w, const input *text, bool
     return EXIT_DONE;
 }
 
+size_t work_piece(char *to, size_t room, const work *w, int32_t token)
+{
+    size_t size = pencl_tokenizer_token_bytes(pencl_model_tokenizer(w->model), token, to, room);
+    return size < room ? size : room;
+}
+
 int work_session(work *w)
 {
     const pencl_session_options options = {.context = w->context, .matmul = w->on->matmul};
