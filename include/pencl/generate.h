@@ -90,7 +90,8 @@ typedef struct pencl_generate_result {
     size_t n_decoded; /* tokens computed in decode_ms */
 } pencl_generate_result;
 
-/* Feeds the prompt's ids to the session and samples. E_LIMIT when the prompt does not fit. */
+/* Feeds the prompt's ids to the session and samples. E_LIMIT when the prompt does not fit; E_ARG
+ * without a tokenizer. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_generate(pencl_generate_result *out,
                                                       pencl_session *session,
                                                       const pencl_tokenizer *tokenizer,

@@ -11,7 +11,8 @@
 int logits_tokens(pencl_array **out, const work *w, const int32_t *ids, size_t n)
 {
     const pencl_axis axes[] = {{PENCL_AXIS_SEQ, (int64_t)n}};
-    const char *warning = pencl_tokenizer_warning(pencl_model_tokenizer(w->model), ids, n);
+    const pencl_tokenizer *tokenizer = pencl_model_tokenizer(w->model);
+    const char *warning = tokenizer != NULL ? pencl_tokenizer_warning(tokenizer, ids, n) : NULL;
     if (warning != NULL) {
         work_tell(w, "warning: %s", warning);
     }

@@ -82,6 +82,18 @@ static int likeliest(int32_t *ids, const float *x, size_t n)
     return found;
 }
 
+/* "  3575   17.3713  " capital"", without the text when there is no vocabulary. */
+static void print_token(const work *w, int32_t id, double value)
+{
+    char piece[PIECE];
+    printf("%7d  %9.4f", (int)id, value);
+    if (pencl_model_tokenizer(w->model) != NULL) {
+        printf("  ");
+        print_quoted(piece, work_piece(piece, sizeof piece, w, id));
+    }
+    putchar('\n');
+}
+
 static int print(const logits *l, const work *w)
 {
     for (size_t b = 0; b < l->batch; b++) {
@@ -92,10 +104,7 @@ static int print(const logits *l, const work *w)
             printf("sequence %zu\n", b);
         }
         for (int i = 0; i < n; i++) {
-            char piece[PIECE];
-            printf("%7d  %9.4f  ", (int)ids[i], (double)x[ids[i]]);
-            print_quoted(piece, work_piece(piece, sizeof piece, w, ids[i]));
-            putchar('\n');
+            print_token(w, ids[i], (double)x[ids[i]]);
         }
     }
     return EXIT_DONE;

@@ -177,6 +177,11 @@ int work_encode(int32_t **ids, size_t *n, const work *w, const input *text, bool
     unsigned flags = PENCL_ENCODE_ADD_SPECIAL |
                      (parse_special ? PENCL_ENCODE_PARSE_SPECIAL : PENCL_ENCODE_PLAIN);
     const pencl_tokenizer *tokenizer = pencl_model_tokenizer(w->model);
+    if (tokenizer == NULL) {
+        say("%s has no vocabulary: it takes token ids only (pencl logits --tokens)",
+            pencl_model_describe(w->model)->path);
+        return EXIT_FAILED;
+    }
     if (pencl_tokenizer_encode(ids, n, tokenizer, text->data, text->size, flags) != PENCL_OK) {
         return work_failed(w);
     }

@@ -44,7 +44,7 @@ typedef struct model_settings {
         OPT_FLAG('v', "verbose", ON(verbose), "what the library does, on standard error")
 
 #define MODEL_OPTIONS                                                                              \
-    OPT_TEXT('m', "model", "MODEL", offsetof(model_settings, model), "a GGUF file"),               \
+    OPT_TEXT('m', "model", "MODEL", offsetof(model_settings, model), "a GGUF file, or penzai's"),  \
         OPT_WHOLE('c', "ctx-size", "N", offsetof(model_settings, context), 1, 1 << 30,             \
                   "tokens at most (default: 4096 or what the model was trained for)"),             \
         DEVICE_OPTIONS
