@@ -18,7 +18,7 @@ typedef struct pn_error {
     int code;         /* the foreign code behind it (OpenCL, errno, SQLite), 0 if none */
     const char *file; /* where it was raised */
     int line;
-    char text[1024];
+    char text[4096];
 } pn_error;
 
 struct pencl_ctx {

@@ -60,7 +60,7 @@ static void write_step(char *step, size_t room, const pencl_layer *caller, const
 {
     pn_child at = {0};
     step[0] = '\0';
-    while (pn_next_child(&at, pencl_layer_node((pencl_layer *)caller))) {
+    while (pn_next_child(&at, caller)) {
         if (at.node.layer == layer) {
             pencl_key key = pn_child_key(caller, at.field, at.index);
             pencl_key_print(step, room, &key);

@@ -61,7 +61,7 @@ static bool state_fits(const pencl_variable *state, const char *axis, pencl_valu
 static bool states_fit(const pencl_layer *layer, const char *axis, pencl_value *x)
 {
     pn_child child = {0};
-    while (pn_next_child(&child, pencl_layer_node((pencl_layer *)layer))) {
+    while (pn_next_child(&child, layer)) {
         const pencl_variable *v = child.node.variable;
         if (v != NULL ? pencl_variable_kind_of(v) == PENCL_STATE && !state_fits(v, axis, x)
                       : !states_fit(child.node.layer, axis, x)) {

@@ -45,14 +45,14 @@ bool pn_layer_is(const pencl_layer *layer, const char *type);
 /* The names of pencl's own types: returns how many, writes at most `room`. */
 size_t pn_layer_type_names(const char **names, size_t room);
 
-/* Children in field order: start with {0}; false after the last. A variable has none. */
+/* Children in field order: start with {0}; false after the last. NULL has none. */
 typedef struct pn_child {
     pencl_node node;
     int field; /* attribute of the parent */
     int index; /* in its list; 0 for a single child */
     bool started;
 } pn_child;
-bool pn_next_child(pn_child *at, pencl_node parent);
+bool pn_next_child(pn_child *at, const pencl_layer *parent);
 pencl_node pn_layer_child_at(const pencl_layer *parent, int field, int index);
 pencl_key pn_child_key(const pencl_layer *parent, int field, int index);
 void pn_key_add(pn_text *path, const pencl_key *key);

@@ -81,7 +81,7 @@ static pencl_status combine_children(pencl_node *to, combination *c, pencl_layer
     size_t size = c->path.size;
     pn_child x = {0};
     pn_child y = {0};
-    while (pn_next_child(&x, pencl_layer_node(a)) && pn_next_child(&y, pencl_layer_node(b))) {
+    while (pn_next_child(&x, a) && pn_next_child(&y, b)) {
         pencl_key key = pn_child_key(a, x.field, x.index);
         pn_key_add(&c->path, &key);
         PENCL_TRY(combine(&to[n++], c, x.node, y.node));

@@ -109,13 +109,13 @@ static pencl_node attribute_node(const pencl_attribute *a, int i)
                                            : pencl_layer_node(a->layers[i]);
 }
 
-bool pn_next_child(pn_child *at, pencl_node parent)
+bool pn_next_child(pn_child *at, const pencl_layer *parent)
 {
-    if (parent.layer == NULL) {
+    if (parent == NULL) {
         return false;
     }
     int n = 0;
-    const pencl_attribute *a = pencl_layer_attributes(parent.layer, &n);
+    const pencl_attribute *a = pencl_layer_attributes(parent, &n);
     if (at->started) {
         at->index++;
     }
@@ -177,7 +177,7 @@ int pencl_layer_flatten_with_keys(const pencl_layer *layer,
 {
     int n = 0;
     pn_child at = {0};
-    for (; pn_next_child(&at, pencl_layer_node((pencl_layer *)layer)); n++) {
+    for (; pn_next_child(&at, layer); n++) {
         if (n < room && children != NULL) {
             children[n] = at.node;
         }
@@ -330,8 +330,7 @@ bool pn_layer_same(const pencl_layer *a, const pencl_layer *b, pn_same_variables
     if (!pn_layer_same_static(a, b)) {
         return false;
     }
-    while (pn_next_child(&x, pencl_layer_node((pencl_layer *)a)) &&
-           pn_next_child(&y, pencl_layer_node((pencl_layer *)b))) {
+    while (pn_next_child(&x, a) && pn_next_child(&y, b)) {
         bool equal = x.node.layer != NULL ? pn_layer_same(x.node.layer, y.node.layer, same)
                                           : same(x.node.variable, y.node.variable) != 0;
         if (!equal) {

@@ -109,7 +109,7 @@ static int is_childless(const pencl_place *place, void *unused)
 {
     (void)unused;
     pn_child child = {0};
-    return !pn_next_child(&child, place->node);
+    return !pn_next_child(&child, place->node.layer);
 }
 
 pencl_selection *pencl_selection_at_childless(pencl_selection *s)

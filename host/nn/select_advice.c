@@ -44,7 +44,7 @@ static void add_types(names *list, pencl_node node)
 {
     pn_child child = {0};
     add_name(list, pn_node_type_name(node));
-    while (pn_next_child(&child, node)) {
+    while (pn_next_child(&child, node.layer)) {
         add_types(list, child.node);
     }
 }
@@ -86,7 +86,7 @@ void pn_fail_no_field(pn_reader *r, const char *at, const char *field)
     for (int i = 0; list.arena != NULL && i < r->before->n; i++) {
         pn_child child = {0};
         pencl_node node = r->before->items[i].node;
-        while (pn_next_child(&child, node)) {
+        while (pn_next_child(&child, node.layer)) {
             add_name(&list, pn_child_key(node.layer, child.field, child.index).name);
         }
     }

@@ -245,7 +245,7 @@ void pn_walk_children(pn_walk *w, void (*visit)(pn_walk *w, void *user), void *u
     pencl_node parent = w->node;
     size_t size = w->path.size;
     pn_child child = {0};
-    while (!pn_selection_failed(w->s) && pn_next_child(&child, parent)) {
+    while (!pn_selection_failed(w->s) && pn_next_child(&child, parent.layer)) {
         if (pn_walk_down(w, &child)) {
             visit(w, user);
             pn_walk_up(w, parent, size);

@@ -105,8 +105,9 @@ static void argument(
         }
         return;
     }
-    if (arg > PN_PW_STEP(0)) {
-        pn_text_add(out, "(V%d)", -1 - arg);
+    if (arg >
+        PN_PW_STEP(0)) { /* joint parts have V0 and V1, any other part has its value in both */
+        pn_text_add(out, arg == PN_PW_VALUE(1) ? "(V1)" : "(V0)");
         return;
     }
     int s = PN_PW_STEP(0) - arg;

@@ -172,7 +172,7 @@ END_TEST
 START_TEST(long_prefixes_and_texts_are_cut)
 {
     pencl_ctx *ctx = pencl_ctx_new();
-    char line[2000];
+    char line[6000];
     memset(line, 'x', sizeof line - 1);
     line[sizeof line - 1] = '\0';
     ck_assert_int_eq(PN_FAIL(ctx, PENCL_E_ARG, "%s", line), PENCL_E_ARG);
