@@ -26,6 +26,7 @@ struct pencl_ctx {
     pencl_log_fn *log;
     void *log_user;
     bool expendable; /* the process may die: pencl_ctx_set_expendable */
+    long n_unnamed;  /* states that got a label of their own */
 };
 
 /* Records the failure unless one is recorded already (the deepest cause wins); returns `status`. */

@@ -194,6 +194,7 @@ static void tell_widened(const saving *s)
 pencl_status pencl_model_save(const pencl_model *m, const char *path)
 {
     pn_error_clear(m->ctx);
+    PENCL_TRY(pencl_layer_assert_no_slots(m->ctx, pencl_lm_body(m->lm)));
     PENCL_TRY(check_body(m));
     saving s = {.ctx = m->ctx, .writer = pn_safetensors_writer_new(), .axes = json_object()};
     pencl_status st = add_tensors(&s, m);

@@ -49,7 +49,7 @@ static void end_list(pn_text *out, int n)
 
 /* The tree that a selection of it becomes; the selection is taken over. */
 static pencl_status
-apply(pencl_layer **out, pencl_ctx *ctx, pencl_selection *s, pencl_change *change, void *user)
+apply(pencl_layer **out, pencl_ctx *ctx, pencl_selection *s, pencl_node_change *change, void *user)
 {
     pencl_status status = s != NULL ? pencl_selection_apply(out, s, change, user) : PN_NOMEM(ctx);
     pencl_selection_free(s);

@@ -170,7 +170,7 @@ pencl_value *pn_value_rename_all(pencl_value *x, const pn_axis_names *from, cons
 {
     char own[PENCL_MAX_AXES][PENCL_AXIS_NAME_MAX];
     pn_axis_names passing = {.n = from->n};
-    for (int i = 0; i < from->n; i++) { /* names that no axis of the value can have meanwhile */
+    for (int i = 0; i < from->n; i++) { /* out of each other's way first */
         snprintf(own[i], sizeof own[i], "axis %d of a renaming", i);
         passing.names[i] = own[i];
         bool same = strcmp(from->names[i], to->names[i]) == 0;

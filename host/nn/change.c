@@ -140,7 +140,7 @@ static pencl_status need_list_parents(const pencl_selection *s)
 /* The tree, edited; `kept` as for pn_edit. */
 static pencl_status inline_each(pencl_node *out,
                                 const pencl_selection *s,
-                                pencl_expand *expand,
+                                pencl_node_expand *expand,
                                 void *user,
                                 pencl_selection *kept,
                                 int selected)
@@ -169,7 +169,7 @@ static pencl_status inline_each(pencl_node *out,
 
 pencl_status pencl_selection_apply_and_inline(pencl_layer **out,
                                               const pencl_selection *s,
-                                              pencl_expand *expand,
+                                              pencl_node_expand *expand,
                                               void *user)
 {
     pencl_node root = {0};
@@ -219,7 +219,7 @@ pencl_status pencl_selection_remove_from_parent(pencl_layer **out, const pencl_s
 
 /* Narrows the selection to number `selected` of each list, in the changed tree. */
 static pencl_selection *
-insert(pencl_selection *s, pencl_expand *expand, pencl_layer *layer, int selected)
+insert(pencl_selection *s, pencl_node_expand *expand, pencl_layer *layer, int selected)
 {
     if (pn_selection_failed(s)) {
         return s;
@@ -254,7 +254,7 @@ pencl_selection *pencl_selection_insert_after_and_select(pencl_selection *s, pen
 static pencl_layer *captured(const pencl_selection *s, const char *name)
 {
     pencl_layer *node = pencl_layer_ref(s->items[0].node.layer);
-    if (s->side == PENCL_AFTER) {
+    if (s->when == PENCL_AFTER) {
         return pn_nn_capture(s->ctx, name, node);
     }
     return PN_NN_LIST(s->ctx, "Sequential", pn_nn_capture(s->ctx, name, pn_nn_identity(s->ctx)),

@@ -231,7 +231,7 @@ pencl_place pn_selected_place(const pencl_selection *s, int i)
 
 /* Calls the caller's function; when it fails, a text that it left stays. */
 static pencl_status
-call_change(pn_nodes *to, const pencl_selection *s, int i, pencl_change *change, void *user)
+call_change(pn_nodes *to, const pencl_selection *s, int i, pencl_node_change *change, void *user)
 {
     pencl_place place = pn_selected_place(s, i);
     pencl_node node = {0};
@@ -247,7 +247,7 @@ call_change(pn_nodes *to, const pencl_selection *s, int i, pencl_change *change,
 
 pencl_status pn_edit_each(pencl_node *out,
                           const pencl_selection *s,
-                          pencl_change *change,
+                          pencl_node_change *change,
                           void *user,
                           pencl_selection *kept)
 {
@@ -280,8 +280,10 @@ static pencl_status layer_of(pencl_layer **out, const pencl_selection *s, pencl_
     return PENCL_OK;
 }
 
-pencl_status
-pencl_selection_apply(pencl_layer **out, const pencl_selection *s, pencl_change *change, void *user)
+pencl_status pencl_selection_apply(pencl_layer **out,
+                                   const pencl_selection *s,
+                                   pencl_node_change *change,
+                                   void *user)
 {
     pencl_node root = {0};
     *out = NULL;
@@ -291,7 +293,7 @@ pencl_selection_apply(pencl_layer **out, const pencl_selection *s, pencl_change 
 }
 
 pencl_selection *
-pencl_selection_apply_and_keep(pencl_selection *s, pencl_change *change, void *user)
+pencl_selection_apply_and_keep(pencl_selection *s, pencl_node_change *change, void *user)
 {
     if (pn_selection_failed(s)) {
         return s;

@@ -4,7 +4,11 @@
  * The trace is unrolled: the prototype is traced once for each index of the stack axis, and sees
  * every variable that has the axis at that index (pencl_value_of). A state says in its metadata
  * `layerstack_axes` whether each layer has its own (PER_LAYER: it has the axis) or all share one
- * (SHARED: it has not). A Capture inside keeps a value for each layer, "name[index]". */
+ * (SHARED: it has not). A Capture inside keeps a value for each layer, "name[index]".
+ *
+ * A variable is fast in a stack when the stack axis is its first axis, a row axis, and an index has
+ * whole tiles of rows: a store of its own (pn_store_index). Others are read as strided views, and
+ * quantised ones, whose scales lie apart in the devices' layout, on `ref` only. */
 #include "nn/layers.h"
 
 #include <stdio.h>

@@ -85,7 +85,7 @@ pencl_status pencl_layer_low_rank_adapter(pencl_layer **out,
 {
     *out = NULL;
     pn_error_clear(ctx);
-    if (!pn_layer_is(linear, "Linear")) {
+    if (pencl_layer_type_of(linear) != &pn_layer_Linear) {
         return PN_FAIL(ctx, PENCL_E_ARG, "a low-rank adapter is of a Linear, not of a %s",
                        pencl_layer_type_of(linear)->name);
     }

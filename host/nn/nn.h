@@ -42,8 +42,6 @@ pencl_status pn_layer_new(pencl_layer **out,
                           int n);
 /* True for a layer of the named type or a kind of it; "Layer" means all that can be called. */
 bool pn_layer_is(const pencl_layer *layer, const char *type);
-/* The names of pencl's own types: returns how many, writes at most `room`. */
-size_t pn_layer_type_names(const char **names, size_t room);
 
 /* Children in field order: start with {0}; false after the last. NULL has none. */
 typedef struct pn_child {

@@ -23,14 +23,6 @@ const pencl_layer_type *pencl_layer_type_named(const char *name)
     return NULL;
 }
 
-size_t pn_layer_type_names(const char **names, size_t room)
-{
-    for (size_t i = 0; i < PN_COUNT(types) && i < room; i++) {
-        names[i] = types[i]->name;
-    }
-    return PN_COUNT(types);
-}
-
 bool pn_layer_is(const pencl_layer *layer, const char *type)
 {
     const pencl_layer_type *own = pencl_layer_type_of(layer);

@@ -7,7 +7,7 @@
 /* ---- by test ---- */
 
 typedef struct query {
-    pencl_test *test;
+    pencl_node_test *test;
     void *user;
 } query;
 
@@ -44,7 +44,7 @@ static void add_itself(pn_walk *w, void *user)
 }
 
 pencl_selection *pencl_selection_at_subtrees_where(pencl_selection *s,
-                                                   pencl_test *test,
+                                                   pencl_node_test *test,
                                                    void *user,
                                                    pencl_depth depth)
 {
@@ -52,7 +52,7 @@ pencl_selection *pencl_selection_at_subtrees_where(pencl_selection *s,
     return pn_narrow(s, depth == PENCL_INNERMOST ? add_innermost : add_outermost, &q);
 }
 
-pencl_selection *pencl_selection_where(pencl_selection *s, pencl_test *test, void *user)
+pencl_selection *pencl_selection_where(pencl_selection *s, pencl_node_test *test, void *user)
 {
     query q = {test, user};
     return pn_narrow(s, add_itself, &q);
@@ -343,7 +343,7 @@ pencl_selection *pencl_selection_assert_count_is(pencl_selection *s, int count)
 pencl_selection *pencl_selection_before(pencl_selection *s)
 {
     if (s != NULL) {
-        s->side = PENCL_BEFORE;
+        s->when = PENCL_BEFORE;
     }
     return s;
 }
@@ -394,7 +394,7 @@ pencl_selection *pencl_selection_invert(pencl_selection *s)
     if (all == NULL) {
         return pn_selection_fail(s, PENCL_E_NOMEM, "out of host memory");
     }
-    all->side = s->side;
+    all->when = s->when;
     pn_selection_take(s, all);
     return s;
 }
@@ -424,7 +424,7 @@ typedef struct refinement {
 } refinement;
 
 static pencl_status
-narrow_each(refinement *r, const pencl_selection *s, pencl_narrow *narrow, void *user)
+narrow_each(refinement *r, const pencl_selection *s, pencl_node_narrow *narrow, void *user)
 {
     for (int i = 0; i < s->n; i++) {
         pencl_selection *one = pn_select_node(s->ctx, s->items[i].node);
@@ -463,7 +463,7 @@ static pencl_status join(pencl_selection *s, const refinement *r)
     return PENCL_OK;
 }
 
-pencl_selection *pencl_selection_refine(pencl_selection *s, pencl_narrow *narrow, void *user)
+pencl_selection *pencl_selection_refine(pencl_selection *s, pencl_node_narrow *narrow, void *user)
 {
     if (pn_selection_failed(s)) {
         return s;

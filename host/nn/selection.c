@@ -163,7 +163,7 @@ pencl_selection *pn_selection_empty(const pencl_selection *s)
     pencl_selection *empty = pn_calloc(1, sizeof *empty);
     if (empty != NULL) {
         empty->ctx = s->ctx;
-        empty->side = s->side;
+        empty->when = s->when;
         empty->root = pn_node_ref(s->root);
         empty->error = s->error;
     }
@@ -320,7 +320,7 @@ pencl_point pencl_selection_point(const pencl_selection *s, int i)
 {
     const pn_selected *item = item_at(s, i);
     pencl_point none = {0};
-    return item != NULL ? (pencl_point){item->node, s->side} : none;
+    return item != NULL ? (pencl_point){item->node, s->when} : none;
 }
 
 const char *pencl_selection_path(const pencl_selection *s, int i)

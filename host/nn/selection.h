@@ -24,7 +24,7 @@ typedef struct pn_selected {
 struct pencl_selection {
     pencl_ctx *ctx;
     pencl_node root; /* counted */
-    pencl_side side; /* of the points */
+    pencl_when when; /* of the points */
     int n;
     int room;
     pn_selected *items;
@@ -110,7 +110,7 @@ pencl_status pn_edit(pencl_node *out,
 /* The tree with what `change` makes of each item; `kept` as above. */
 pencl_status pn_edit_each(pencl_node *out,
                           const pencl_selection *s,
-                          pencl_change *change,
+                          pencl_node_change *change,
                           void *user,
                           pencl_selection *kept);
 

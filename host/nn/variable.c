@@ -137,13 +137,12 @@ pencl_status pencl_variable_new(pencl_variable **out,
                                 const pencl_array *value,
                                 int n_row_axes)
 {
-    static atomic_long unnamed;
     pencl_ctx *ctx = pn_device_ctx(value->device);
     char own[32];
     pn_error_clear(ctx);
     *out = NULL;
     if (label == NULL && kind == PENCL_STATE) {
-        snprintf(own, sizeof own, "state_%ld", atomic_fetch_add(&unnamed, 1));
+        snprintf(own, sizeof own, "state_%ld", ctx->n_unnamed++);
         label = own;
     }
     int n_axes = value->view.spec.n_axes;

@@ -74,7 +74,7 @@ typedef struct pencl_place {
     int index;          /* the number among the selected nodes of the one it is in */
 } pencl_place;
 /* 1: take it, 0: do not. */
-typedef int pencl_test(const pencl_place *place, void *user);
+typedef int pencl_node_test(const pencl_place *place, void *user);
 
 typedef enum pencl_depth { PENCL_OUTERMOST, PENCL_INNERMOST } pencl_depth;
 
@@ -96,7 +96,7 @@ PENCL_API pencl_selection *
 pencl_selection_at_instances_of(pencl_selection *s, const char *type, pencl_depth depth);
 /* Nodes that pass the test. */
 PENCL_API pencl_selection *pencl_selection_at_subtrees_where(pencl_selection *s,
-                                                             pencl_test *test,
+                                                             pencl_node_test *test,
                                                              void *user,
                                                              pencl_depth depth);
 /* Outermost nodes equal to another (pencl_layer_equal). */
@@ -106,7 +106,8 @@ PENCL_API pencl_selection *pencl_selection_at_children(pencl_selection *s);
 PENCL_API pencl_selection *pencl_selection_at_leaves(pencl_selection *s);
 PENCL_API pencl_selection *pencl_selection_at_childless(pencl_selection *s);
 /* Those of the selected nodes that pass the test. */
-PENCL_API pencl_selection *pencl_selection_where(pencl_selection *s, pencl_test *test, void *user);
+PENCL_API pencl_selection *
+pencl_selection_where(pencl_selection *s, pencl_node_test *test, void *user);
 /* The i-th selected node, from 0; negative from the end. Out of range is an error. */
 PENCL_API pencl_selection *pencl_selection_nth(pencl_selection *s, int i);
 /* Several, in the order of the tree. */
@@ -117,9 +118,9 @@ PENCL_API pencl_selection *pencl_selection_invert(pencl_selection *s);
 /* Each selected node narrowed by itself: `narrow` gets a selection of that node as a tree of its
  * own, takes it over and returns what it narrowed it to. When that is of another tree, this one
  * takes the node's place. */
-typedef pencl_selection *pencl_narrow(pencl_selection *node, void *user);
+typedef pencl_selection *pencl_node_narrow(pencl_selection *node, void *user);
 PENCL_API pencl_selection *
-pencl_selection_refine(pencl_selection *s, pencl_narrow *narrow, void *user);
+pencl_selection_refine(pencl_selection *s, pencl_node_narrow *narrow, void *user);
 /* The same selection; E_ARITY with both numbers when it has not `count` nodes. */
 PENCL_API pencl_selection *pencl_selection_assert_count_is(pencl_selection *s, int count);
 /* The same nodes; its points lie before them, where their input is. */
@@ -134,10 +135,10 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_selection_get(pencl_node *out,
                                                            const pencl_selection *s);
 
 /* A point of the computation: what leaves a node, or what enters it. */
-typedef enum pencl_side { PENCL_AFTER, PENCL_BEFORE } pencl_side;
+typedef enum pencl_when { PENCL_AFTER, PENCL_BEFORE } pencl_when;
 typedef struct pencl_point {
     pencl_node node; /* borrowed */
-    pencl_side side;
+    pencl_when when;
 } pencl_point;
 /* The i-th selected node; no node when there is none. */
 PENCL_API pencl_point pencl_selection_point(const pencl_selection *s, int i);
@@ -169,14 +170,14 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_selection_set(pencl_layer **out,
                                                            const pencl_selection *s,
                                                            pencl_node replacement);
 /* Each replaced by what `change` makes of it: *out is then taken over. */
-typedef pencl_status pencl_change(pencl_node *out, const pencl_place *place, void *user);
+typedef pencl_status pencl_node_change(pencl_node *out, const pencl_place *place, void *user);
 PENCL_API PENCL_NODISCARD pencl_status pencl_selection_apply(pencl_layer **out,
                                                              const pencl_selection *s,
-                                                             pencl_change *change,
+                                                             pencl_node_change *change,
                                                              void *user);
 /* A narrowing verb: in the changed tree, what took the selected nodes' places is selected. */
 PENCL_API pencl_selection *
-pencl_selection_apply_and_keep(pencl_selection *s, pencl_change *change, void *user);
+pencl_selection_apply_and_keep(pencl_selection *s, pencl_node_change *change, void *user);
 
 /* The selected node with paths[i] replaced by nodes[i]; E_ARG: one has no replacement. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_selection_set_by_path(pencl_layer **out,
@@ -204,10 +205,11 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_selection_set_sequence(pencl_layer 
 typedef struct pencl_layer_list pencl_layer_list;
 PENCL_API PENCL_NODISCARD pencl_status pencl_layer_list_add(pencl_layer_list *list,
                                                             pencl_layer *layer); /* counted up */
-typedef pencl_status pencl_expand(pencl_layer_list *list, const pencl_place *place, void *user);
+typedef pencl_status
+pencl_node_expand(pencl_layer_list *list, const pencl_place *place, void *user);
 PENCL_API PENCL_NODISCARD pencl_status pencl_selection_apply_and_inline(pencl_layer **out,
                                                                         const pencl_selection *s,
-                                                                        pencl_expand *expand,
+                                                                        pencl_node_expand *expand,
                                                                         void *user);
 /* The tree with `layer` before or after each selected node: the same object everywhere. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_selection_insert_before(pencl_layer **out,

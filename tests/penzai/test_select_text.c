@@ -69,7 +69,7 @@ static void expect_same(pencl_layer *tree, const char *one, const char *other)
     pn_text_free(&b);
     pencl_selection *s = pencl_select_text(ctx, tree, one);
     pencl_selection *t = pencl_select_text(ctx, tree, other);
-    ck_assert_int_eq(pencl_selection_point(s, 0).side, pencl_selection_point(t, 0).side);
+    ck_assert_int_eq(pencl_selection_point(s, 0).when, pencl_selection_point(t, 0).when);
     pencl_selection_free(s);
     pencl_selection_free(t);
 }
@@ -170,12 +170,12 @@ END_TEST
 START_TEST(points)
 {
     pencl_selection *s = pencl_select_text(ctx, body, "//TransformerBlock#2@before");
-    ck_assert_int_eq(pencl_selection_point(s, 0).side, PENCL_BEFORE);
+    ck_assert_int_eq(pencl_selection_point(s, 0).when, PENCL_BEFORE);
     ck_assert_ptr_eq(pencl_selection_point(s, 0).node.layer,
                      pencl_layer_child(body, "sublayers", 3));
     pencl_selection_free(s);
     s = pencl_select_text(ctx, body, "//TransformerBlock#2@after");
-    ck_assert_int_eq(pencl_selection_point(s, 0).side, PENCL_AFTER);
+    ck_assert_int_eq(pencl_selection_point(s, 0).when, PENCL_AFTER);
     pencl_selection_free(s);
 }
 END_TEST

@@ -78,13 +78,13 @@ START_TEST(get_sequence_and_by_path)
     for (int i = 0; i < 2; i++) {
         pencl_point point = pencl_selection_point(s, i);
         ck_assert_ptr_eq(point.node.layer, pencl_layer_child(body, "sublayers", i + 1));
-        ck_assert_int_eq(point.side, PENCL_AFTER);
+        ck_assert_int_eq(point.when, PENCL_AFTER);
     }
     ck_assert_ptr_null(pencl_selection_point(s, 2).node.layer);
     ck_assert_int_eq(pencl_selection_find(s, ".sublayers[2]"), 1);
     ck_assert_int_eq(pencl_selection_find(s, ".sublayers[0]"), -1);
     s = pencl_selection_before(s);
-    ck_assert_int_eq(pencl_selection_point(s, 1).side, PENCL_BEFORE);
+    ck_assert_int_eq(pencl_selection_point(s, 1).when, PENCL_BEFORE);
     pencl_selection_free(s);
 }
 END_TEST
@@ -179,7 +179,7 @@ START_TEST(deselect)
     pencl_selection *copy = pencl_selection_copy(s);
     s = pencl_selection_nth(s, 0);
     ck_assert_int_eq(pencl_selection_count(copy), 2); /* apart from the original */
-    ck_assert_int_eq(pencl_selection_point(copy, 0).side, PENCL_BEFORE);
+    ck_assert_int_eq(pencl_selection_point(copy, 0).when, PENCL_BEFORE);
     pencl_selection_free(copy);
     pencl_selection_free(s);
 }
