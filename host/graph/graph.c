@@ -147,7 +147,7 @@ pencl_value *pn_graph_variable(pencl_graph *g, const char *label, pn_store *stor
 {
     for (int i = 0; i < g->n_nodes; i++) {
         pn_node *node = g->nodes[i];
-        if (node->kind == PN_NODE_VARIABLE && node->store == store) {
+        if (node->kind == PN_NODE_VARIABLE && pn_store_same(node->store, store)) {
             return node_value(g, node, &store->spec);
         }
     }

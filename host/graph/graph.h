@@ -29,6 +29,13 @@ struct pencl_value {
     int n_items;
 };
 
+/* While a stack of layers is traced: variables that have the axis are seen at one index of it. */
+typedef struct pn_slice {
+    const struct pn_slice *outer;
+    const char *axis;
+    int64_t index;
+} pn_slice;
+
 struct pencl_graph {
     pencl_ctx *ctx;
     pencl_device *device;
@@ -39,7 +46,8 @@ struct pencl_graph {
     int n_variables;
     pn_error error;   /* the first one */
     const char *path; /* of the layer being traced, for errors and names; owned by the arena */
-    void *plan;       /* of pencl_eval; freed by plan_free */
+    const pn_slice *slices; /* innermost first; of the layers being traced */
+    void *plan;             /* of pencl_eval; freed by plan_free */
     void (*plan_free)(void *plan);
     pencl_value **planned; /* what it computes; owned by the arena */
     int n_planned;
@@ -52,6 +60,8 @@ pencl_value *pn_graph_fail(pencl_graph *g, pencl_status status, const char *fmt,
 pencl_value *pn_graph_input(pencl_graph *g, const char *name, const pn_spec *spec);
 /* A variable: `store` gives spec and layout, and may be rebound to an equal one between runs. */
 pencl_value *pn_graph_variable(pencl_graph *g, const char *label, pn_store *store);
+/* The value at one index of an axis, which goes: of a view, no data moves. */
+pencl_value *pn_value_at(pencl_value *x, const char *axis, int64_t index);
 /* Any op; num and names as its definition says. The general form of pencl_value_X. */
 typedef struct pn_op_args {
     pencl_value *in[PN_MAX_IN];

@@ -109,6 +109,12 @@ pencl_value *pencl_value_slice(pencl_value *x, const char *axis, int64_t from, i
     return v == NULL ? NULL : settle(v, pn_view_slice(&v->view, v->graph->ctx, axis, from, n));
 }
 
+pencl_value *pn_value_at(pencl_value *x, const char *axis, int64_t index)
+{
+    pencl_value *v = copy_value(x);
+    return v == NULL ? NULL : settle(v, pn_view_index(&v->view, v->graph->ctx, axis, index));
+}
+
 pencl_value *pencl_value_order(pencl_value *x, const char *const names[], int n)
 {
     pencl_value *v = copy_value(x);

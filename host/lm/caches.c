@@ -11,11 +11,9 @@ static int count_attention(pencl_layer *layer)
         return 1;
     }
     int n = 0;
-    for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
-        pencl_attribute a = pencl_layer_attribute(layer, i);
-        for (int k = 0; a.layers != NULL && k < a.n; k++) {
-            n += count_attention(a.layers[k]);
-        }
+    pn_child child = {0};
+    while (pn_next_child(&child, layer)) {
+        n += child.node.layer != NULL ? count_attention(child.node.layer) : 0;
     }
     return n;
 }

@@ -53,6 +53,7 @@ const pencl_layer_type pn_layer_KVCachingAttention = {
     .doc = "Attention over all cached keys and values, the new ones included",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 109.6380615234375 / 1.0)",
 };
 
 /* ---- the body over caches ---- */
@@ -94,7 +95,8 @@ static pencl_layer *convert(conversion *c, pencl_layer *layer)
 {
     enum { MOST = 16 };
     pencl_attribute a[MOST] = {{0}};
-    int n = pencl_layer_n_attributes(layer);
+    int n = 0;
+    const pencl_attribute *old = pencl_layer_attributes(layer, &n);
     const pencl_layer_type *type = pencl_layer_type_of(layer);
     bool attention = !c->inside && strcmp(type->name, "Attention") == 0;
     if (n + 2 > MOST) {
@@ -104,7 +106,7 @@ static pencl_layer *convert(conversion *c, pencl_layer *layer)
     c->inside |= attention;
     bool ok = true;
     for (int i = 0; i < n; i++) {
-        a[i] = pencl_layer_attribute(layer, i);
+        a[i] = old[i];
         bool children = a[i].layers != NULL;
         a[i].layers = ok || !children ? a[i].layers : NULL;
         ok = ok && (!children || convert_children(c, &a[i]));

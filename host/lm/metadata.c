@@ -93,16 +93,12 @@ static const pencl_layer *find_linear(const pencl_layer *layer)
         has_axes(layer, "in_axis_names")) {
         return layer;
     }
-    for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
-        pencl_attribute a = pencl_layer_attribute(layer, i);
-        for (int k = 0; a.layers != NULL && k < a.n; k++) {
-            const pencl_layer *found = find_linear(a.layers[k]);
-            if (found != NULL) {
-                return found;
-            }
-        }
+    const pencl_layer *found = NULL;
+    pn_child child = {0};
+    while (found == NULL && pn_next_child(&child, layer)) {
+        found = child.node.layer != NULL ? find_linear(child.node.layer) : NULL;
     }
-    return NULL;
+    return found;
 }
 
 /* ---- what is checked at which layer ---- */
@@ -160,10 +156,10 @@ static void check_feed_forward(checker *c, const pencl_layer *layer)
             }
         }
     }
-    for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
-        pencl_attribute a = pencl_layer_attribute(layer, i);
-        for (int k = 0; a.layers != NULL && k < a.n; k++) {
-            check_feed_forward(c, a.layers[k]);
+    pn_child child = {0};
+    while (pn_next_child(&child, layer)) {
+        if (child.node.layer != NULL) {
+            check_feed_forward(c, child.node.layer);
         }
     }
 }
@@ -211,10 +207,10 @@ static void find_flowing(const pencl_layer *layer, pencl_dtype *dtype, bool *don
         pencl_dtype to = pn_dtype_by_name(pencl_layer_text(layer, "dtype"));
         *dtype = to != PENCL_DTYPE_COUNT ? to : *dtype;
     }
-    for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
-        pencl_attribute a = pencl_layer_attribute(layer, i);
-        for (int k = 0; a.layers != NULL && k < a.n && !*done; k++) {
-            find_flowing(a.layers[k], dtype, done);
+    pn_child child = {0};
+    while (!*done && pn_next_child(&child, layer)) {
+        if (child.node.layer != NULL) {
+            find_flowing(child.node.layer, dtype, done);
         }
     }
 }
@@ -262,15 +258,12 @@ static void walk(checker *c, const pencl_layer *layer)
         c->stack_axis = pencl_layer_text(layer, "stack_axis");
     }
     size_t end = strlen(c->path);
-    for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
-        pencl_attribute a = pencl_layer_attribute(layer, i);
-        for (int k = 0; a.layers != NULL && k < a.n; k++) {
-            if (a.kind == PENCL_FIELD_LAYERS) {
-                snprintf(c->path + end, sizeof c->path - end, ".%s[%d]", a.name, k);
-            } else {
-                snprintf(c->path + end, sizeof c->path - end, ".%s", a.name);
-            }
-            walk(c, a.layers[k]);
+    pn_child child = {0};
+    while (pn_next_child(&child, layer)) {
+        if (child.node.layer != NULL) {
+            pencl_key key = pn_child_key(layer, child.field, child.index);
+            pencl_key_print(c->path + end, sizeof c->path - end, &key);
+            walk(c, child.node.layer);
             c->path[end] = '\0';
         }
     }

@@ -44,15 +44,11 @@ static bool collect(saving *s, pencl_variable *v)
 
 static bool collect_all(saving *s, const pencl_layer *layer)
 {
+    pn_child child = {0};
     bool done = true;
-    for (int i = 0; i < pencl_layer_n_attributes(layer) && done; i++) {
-        const pencl_attribute a = pencl_layer_attribute(layer, i);
-        if (a.kind == PENCL_FIELD_VARIABLE) {
-            done = collect(s, a.variable);
-        }
-        for (int k = 0; a.layers != NULL && k < a.n && done; k++) {
-            done = collect_all(s, a.layers[k]);
-        }
+    while (done && pn_next_child(&child, layer)) {
+        done = child.node.layer != NULL ? collect_all(s, child.node.layer)
+                                        : collect(s, child.node.variable);
     }
     return done;
 }
@@ -198,6 +194,7 @@ static void tell_widened(const saving *s)
 pencl_status pencl_model_save(const pencl_model *m, const char *path)
 {
     pn_error_clear(m->ctx);
+    PENCL_TRY(pencl_layer_assert_no_slots(m->ctx, pencl_lm_body(m->lm)));
     PENCL_TRY(check_body(m));
     saving s = {.ctx = m->ctx, .writer = pn_safetensors_writer_new(), .axes = json_object()};
     pencl_status st = add_tensors(&s, m);

@@ -29,6 +29,12 @@ static pencl_value *apply(const pencl_layer *self, pencl_value *x, const pencl_s
                          "no function is named '%s': gelu_approx, gelu_exact, silu", name);
 }
 
+/* penzai keys it by the function's address in memory, which differs from run to run. */
+static pencl_color color_of(const pencl_layer *self)
+{
+    return pn_color_of_text(pencl_layer_text(self, "fn"));
+}
+
 static const pencl_field fields[] = {{"fn", PENCL_FIELD_TEXT}, {0}};
 
 const pencl_layer_type pn_layer_Elementwise = {
@@ -36,4 +42,5 @@ const pencl_layer_type pn_layer_Elementwise = {
     .doc = "fn(x): silu is x * sigmoid(x), gelu_approx the tanh form, gelu_exact the erfc form",
     .fields = fields,
     .apply = apply,
+    .color_of = color_of,
 };

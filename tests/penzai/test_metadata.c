@@ -142,15 +142,12 @@ START_TEST(masks_read_token_positions)
 {
     pencl_layer *mask = NULL;
     pencl_layer *changed = NULL;
-    const pencl_attribute fields[] = {
-        {.name = "query_positions_input_name", .kind = PENCL_FIELD_TEXT, .text = "token_positions"},
-        {.name = "kv_positions_input_name", .kind = PENCL_FIELD_TEXT, .text = "other_positions"}};
-    ck_assert_int_eq(
-        pencl_layer_new(&mask, ctx, pencl_layer_type_named("ApplyCausalAttentionMask"), fields, 2),
-        PENCL_OK);
-    pencl_selection *s = pencl_select(ctx, body);
-    s = pencl_selection_at_instances_of(s, "ApplyCausalAttentionMask");
-    ck_assert_int_eq(pencl_selection_set(&changed, s, mask), PENCL_OK);
+    const pencl_attribute other = {
+        .name = "kv_positions_input_name", .kind = PENCL_FIELD_TEXT, .text = "other_positions"};
+    pencl_selection *s = pencl_select_text(ctx, body, "//ApplyCausalAttentionMask");
+    const pencl_layer *plain = pencl_selection_point(s, 0).node.layer;
+    ck_assert_int_eq(pencl_layer_replace(&mask, ctx, plain, &other, 1), PENCL_OK);
+    ck_assert_int_eq(pencl_selection_set(&changed, s, pencl_layer_node(mask)), PENCL_OK);
     pencl_selection_free(s);
     REFUSED(changed, &good, 2, "kv_positions_input_name is 'other_positions'",
             ".query_key_to_attn.sublayers[1]");
@@ -165,11 +162,11 @@ START_TEST(unknown_layers_are_nobodys_business)
     pencl_layer *identity = NULL;
     pencl_layer *changed = NULL;
     pencl_lm *lm = NULL;
-    ck_assert_int_eq(pencl_layer_new(&identity, ctx, pencl_layer_type_named("Identity"), NULL, 0),
-                     PENCL_OK);
-    pencl_selection *s = pencl_select(ctx, body);
-    s = pencl_selection_at_instances_of(s, "TransformerFeedForward");
-    ck_assert_int_eq(pencl_selection_set(&changed, s, identity), PENCL_OK);
+    ck_assert_int_eq(
+        pencl_layer_from_attributes(&identity, ctx, pencl_layer_type_named("Identity"), NULL, 0),
+        PENCL_OK);
+    pencl_selection *s = pencl_select_text(ctx, body, "//TransformerFeedForward");
+    ck_assert_int_eq(pencl_selection_set(&changed, s, pencl_layer_node(identity)), PENCL_OK);
     pencl_selection_free(s);
     pencl_lm_metadata m = good;
     m.mlp_hidden_dim = 12345;

@@ -104,11 +104,12 @@ static void check_statics(const pencl_layer *layer, json_t *fields, const char *
     for (void *at = json_object_iter(fields); at != NULL; at = json_object_iter_next(fields, at)) {
         const char *name = json_object_iter_key(at);
         bool found = false;
-        for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
-            const pencl_attribute a = pencl_layer_attribute(layer, i);
-            if (strcmp(a.name, name) == 0) {
+        int n = 0;
+        const pencl_attribute *a = pencl_layer_attributes(layer, &n);
+        for (int i = 0; i < n; i++) {
+            if (strcmp(a[i].name, name) == 0) {
                 found = true;
-                ck_assert_msg(same_static(&a, json_object_iter_value(at)), "%s.%s differs", path,
+                ck_assert_msg(same_static(&a[i], json_object_iter_value(at)), "%s.%s differs", path,
                               name);
             }
         }
@@ -136,18 +137,17 @@ static void check_variable(const pencl_variable *v, const char *path)
 static void check_tree(const pencl_layer *layer, const char *path)
 {
     check_statics(layer, take_row(path, pencl_layer_type_of(layer)->name), path);
-    for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
-        const pencl_attribute a = pencl_layer_attribute(layer, i);
+    pn_child at = {0};
+    while (pn_next_child(&at, layer)) {
+        char step[128];
         char child[PATH_ROOM];
-        snprintf(child, sizeof child, "%s.%s", path, a.name);
-        if (a.kind == PENCL_FIELD_VARIABLE) {
-            check_variable(a.variable, child);
-        }
-        for (int k = 0; a.layers != NULL && k < a.n; k++) {
-            if (a.kind == PENCL_FIELD_LAYERS) {
-                snprintf(child, sizeof child, "%s.%s[%d]", path, a.name, k);
-            }
-            check_tree(a.layers[k], child);
+        pencl_key key = pn_child_key(layer, at.field, at.index);
+        pencl_key_print(step, sizeof step, &key);
+        snprintf(child, sizeof child, "%s%s", path, step);
+        if (at.node.layer != NULL) {
+            check_tree(at.node.layer, child);
+        } else {
+            check_variable(at.node.variable, child);
         }
     }
 }

@@ -72,14 +72,15 @@ static void print_variable(const pencl_variable *v)
 
 static void print_variables(const pencl_layer *layer)
 {
-    for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
-        pencl_attribute a = pencl_layer_attribute(layer, i);
-        if (a.kind == PENCL_FIELD_VARIABLE) {
-            print_variable(a.variable);
+    int n = 0;
+    const pencl_attribute *a = pencl_layer_attributes(layer, &n);
+    for (int i = 0; i < n; i++) {
+        if (a[i].kind == PENCL_FIELD_VARIABLE) {
+            print_variable(a[i].variable);
         }
-        bool children = a.kind == PENCL_FIELD_LAYER || a.kind == PENCL_FIELD_LAYERS;
-        for (int c = 0; children && c < a.n; c++) {
-            print_variables(a.layers[c]);
+        bool children = a[i].kind == PENCL_FIELD_LAYER || a[i].kind == PENCL_FIELD_LAYERS;
+        for (int c = 0; children && c < a[i].n; c++) {
+            print_variables(a[i].layers[c]);
         }
     }
 }
