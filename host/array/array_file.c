@@ -100,33 +100,41 @@ static pencl_dtype saved_as(pencl_dtype dtype)
     return dtype == PENCL_F16 || dtype == PENCL_I32 ? dtype : PENCL_F32;
 }
 
-static pencl_status elements(void **out, const pencl_array *array, const pn_spec *saved)
+pencl_status pn_npy_make(pn_npy_file *out, const pencl_array *array)
 {
-    size_t bytes = pn_spec_bytes(saved);
-    *out = pn_alloc(bytes);
-    if (*out == NULL) {
-        return PN_NOMEM(pn_device_ctx(array->device));
+    pencl_ctx *ctx = pn_device_ctx(array->device);
+    pn_spec saved = array->view.spec;
+    saved.dtype = saved_as(saved.dtype);
+    *out = (pn_npy_file){.bytes = pn_spec_bytes(&saved)};
+    pn_npy_header(&out->header, &saved);
+    out->data = pn_alloc(out->bytes > 0 ? out->bytes : 1);
+    pencl_status st = out->header.failed || out->data == NULL ? PN_NOMEM(ctx) : PENCL_OK;
+    if (st == PENCL_OK) {
+        st = saved.dtype == array->view.spec.dtype
+                 ? pencl_array_download(array, out->data, out->bytes)
+                 : pencl_array_download_f32(array, out->data, pn_spec_count(&saved));
     }
-    return saved->dtype == array->view.spec.dtype
-               ? pencl_array_download(array, *out, bytes)
-               : pencl_array_download_f32(array, *out, pn_spec_count(saved));
+    if (st != PENCL_OK) {
+        pn_npy_file_free(out);
+    }
+    return st;
+}
+
+void pn_npy_file_free(pn_npy_file *file)
+{
+    pn_text_free(&file->header);
+    pn_free(file->data);
+    *file = (pn_npy_file){0};
 }
 
 pencl_status pencl_array_save(const pencl_array *array, const char *path)
 {
+    pn_npy_file file;
     pencl_ctx *ctx = pn_device_ctx(array->device);
     pn_error_clear(ctx);
-    pn_spec saved = array->view.spec;
-    saved.dtype = saved_as(saved.dtype);
-    pn_text header = {0};
-    void *data = NULL;
-    pn_npy_header(&header, &saved);
-    pencl_status st = header.failed ? PN_NOMEM(ctx) : elements(&data, array, &saved);
-    if (st == PENCL_OK) {
-        const pn_span spans[] = {{header.data, header.size}, {data, pn_spec_bytes(&saved)}};
-        st = pn_file_write_spans(ctx, path, spans, PN_COUNT(spans));
-    }
-    pn_free(data);
-    pn_text_free(&header);
+    PENCL_TRY(pn_npy_make(&file, array));
+    const pn_span spans[] = {{file.header.data, file.header.size}, {file.data, file.bytes}};
+    pencl_status st = pn_file_write_spans(ctx, path, spans, PN_COUNT(spans));
+    pn_npy_file_free(&file);
     return st;
 }

@@ -3,7 +3,7 @@
 #ifndef PENCL_ARRAY_NPY_H
 #define PENCL_ARRAY_NPY_H
 
-#include "array/shape.h"
+#include "array/array.h"
 
 /* What a header says. */
 typedef struct pn_npy {
@@ -22,5 +22,23 @@ pn_npy_parse(pn_npy *out, pencl_ctx *ctx, const void *bytes, size_t size, const 
 
 /* The header (version 1, C order) of a spec of f32, f16 or i32, its names dropped. */
 void pn_npy_header(pn_text *out, const pn_spec *spec);
+
+/* An array as such a file: dtypes that NumPy lacks become float32. Freed with pn_npy_file_free. */
+typedef struct pn_npy_file {
+    pn_text header;
+    void *data;
+    size_t bytes; /* of data */
+} pn_npy_file;
+pencl_status pn_npy_make(pn_npy_file *out, const pencl_array *array);
+void pn_npy_file_free(pn_npy_file *file);
+
+/* ---- .npz: a zip archive of .npy files ---- */
+/* Arrays by name, and the member __axes__.json: {name: {"axes": [..], "label": name, "dtype":
+ * "f32"}}. Replaces the file at once or not at all. */
+typedef struct pn_named_array {
+    const char *name;
+    const pencl_array *array;
+} pn_named_array;
+pencl_status pn_npz_write(pencl_ctx *ctx, const char *path, const pn_named_array *arrays, size_t n);
 
 #endif

@@ -225,10 +225,12 @@ static void unpack_chunk(void *arg, size_t i)
 static pencl_status
 work_on_part(pn_store *s, int i, transfer *t, pn_map_mode mode, void (*work)(void *, size_t))
 {
-    pn_buffer *buffer = s->parts[i].buffer;
-    PENCL_TRY(pn_buffer_map(&t->packed, buffer, mode));
+    const pn_part *part = &s->parts[i];
+    void *map = NULL;
+    PENCL_TRY(pn_buffer_map(&map, part->buffer, mode));
+    t->packed = (char *)map + part->offset;
     pn_parallel((size_t)((t->matrix.rows + t->chunk - 1) / t->chunk), work, t);
-    return pn_buffer_unmap(buffer, t->packed);
+    return pn_buffer_unmap(part->buffer, map);
 }
 
 pencl_status pn_store_fill(pn_store *store, pencl_ctx *ctx, const pn_row_source *source)
@@ -283,7 +285,84 @@ pencl_status pn_store_zero(pn_store *store, pencl_ctx *ctx)
 {
     (void)ctx;
     for (int i = 0; i < store->n_parts; i++) {
-        PENCL_TRY(pn_buffer_fill(store->parts[i].buffer, 0, store->parts[i].bytes, 0));
+        PENCL_TRY(pn_buffer_fill(store->parts[i].buffer, store->parts[i].offset,
+                                 store->parts[i].bytes, 0));
     }
     return PENCL_OK;
+}
+
+/* ---- the same content, the same memory ---- */
+
+pencl_status pn_store_copy(pn_store **out, const pn_store *store)
+{
+    pn_store *copy = NULL;
+    *out = NULL;
+    PENCL_TRY(pn_store_new(&copy, store->device, &store->spec, store->n_row_axes, store->layout));
+    pencl_status st = PENCL_OK;
+    for (int i = 0; i < store->n_parts && st == PENCL_OK; i++) {
+        const pn_part *from = &store->parts[i];
+        const pn_part *to = &copy->parts[i];
+        st = pn_buffer_copy(to->buffer, to->offset, from->buffer, from->offset, from->bytes);
+    }
+    if (st != PENCL_OK) {
+        pn_store_free(copy);
+        return st;
+    }
+    *out = copy;
+    return PENCL_OK;
+}
+
+/* The matrix at one index of the outermost axis; false where it does not lie by itself. */
+static bool matrix_at_index(pn_matrix *out, const pn_store *s)
+{
+    int64_t n = s->spec.n_axes > 0 ? s->spec.axes[0].size : 0;
+    *out = s->matrix;
+    if (n == 0 || s->n_parts != 1 || s->layout->scales(&s->matrix) != 0) {
+        return false;
+    }
+    if (s->n_row_axes > 0) {
+        out->rows /= n;
+        return out->rows % s->layout->row_step == 0;
+    }
+    out->cols /= n;
+    return s->layout == &pn_layout_plain && pn_matrix_row_bytes(out) > 0;
+}
+
+pencl_status pn_store_index(pn_store **out, const pn_store *store, int64_t at)
+{
+    pn_matrix matrix;
+    *out = NULL;
+    if (!matrix_at_index(&matrix, store) || at < 0 || at >= store->spec.axes[0].size) {
+        return PENCL_OK;
+    }
+    pn_store *s = pn_calloc(1, sizeof *s);
+    pn_part *part = pn_calloc(1, sizeof *part);
+    if (s == NULL || part == NULL) {
+        pn_free(s);
+        pn_free(part);
+        return PN_NOMEM(pn_device_ctx(store->device));
+    }
+    part->bytes = store->layout->bytes(&matrix);
+    part->offset = store->parts[0].offset + (size_t)at * part->bytes;
+    part->buffer = pn_buffer_ref(store->parts[0].buffer);
+    part->rows = matrix.rows;
+    *s = (pn_store){.refs = 1,
+                    .device = store->device,
+                    .spec = store->spec,
+                    .n_row_axes = store->n_row_axes > 0 ? store->n_row_axes - 1 : 0,
+                    .matrix = matrix,
+                    .layout = store->layout,
+                    .n_parts = 1,
+                    .parts = part};
+    pn_spec_remove(&s->spec, 0);
+    *out = s;
+    return PENCL_OK;
+}
+
+bool pn_store_same(const pn_store *a, const pn_store *b)
+{
+    return a == b ||
+           (a->n_parts == 1 && b->n_parts == 1 && a->layout == b->layout &&
+            a->parts[0].buffer == b->parts[0].buffer && a->parts[0].offset == b->parts[0].offset &&
+            a->n_row_axes == b->n_row_axes && pn_spec_equal(&a->spec, &b->spec));
 }

@@ -57,5 +57,12 @@ pencl_status pn_store_fill(pn_store *store, pencl_ctx *ctx, const pn_row_source 
 pencl_status pn_store_upload(pn_store *store, pencl_ctx *ctx, const void *plain);
 pencl_status pn_store_download(pn_store *store, pencl_ctx *ctx, void *plain);
 pencl_status pn_store_zero(pn_store *store, pencl_ctx *ctx);
+/* A new store with the same content. */
+pencl_status pn_store_copy(pn_store **out, const pn_store *store);
+/* What is at index `at` of the outermost axis, as a store of its own in the same memory. *out is
+ * NULL, without an error, where the layout does not keep those rows by themselves. */
+pencl_status pn_store_index(pn_store **out, const pn_store *store, int64_t at);
+/* True when both are the same memory seen alike. */
+bool pn_store_same(const pn_store *a, const pn_store *b);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct pn_error {
     int code;         /* the foreign code behind it (OpenCL, errno, SQLite), 0 if none */
     const char *file; /* where it was raised */
     int line;
-    char text[1024];
+    char text[4096];
 } pn_error;
 
 struct pencl_ctx {
@@ -26,6 +26,7 @@ struct pencl_ctx {
     pencl_log_fn *log;
     void *log_user;
     bool expendable; /* the process may die: pencl_ctx_set_expendable */
+    long n_unnamed;  /* states that got a label of their own */
 };
 
 /* Records the failure unless one is recorded already (the deepest cause wins); returns `status`. */
@@ -86,6 +87,7 @@ typedef struct pn_text {
 } pn_text;
 void pn_text_add(pn_text *text, const char *fmt, ...) PN_PRINTF(2, 3);
 void pn_text_add_bytes(pn_text *text, const void *bytes, size_t size);
+void pn_text_cut(pn_text *text, size_t size); /* keeps the first `size` bytes */
 void pn_text_free(pn_text *text);
 const char *pn_text_get(const pn_text *text); /* "" when empty */
 
@@ -93,6 +95,8 @@ const char *pn_text_get(const pn_text *text); /* "" when empty */
 void pn_copy(char *to, size_t room, const char *from);
 /* True when `part` occurs in `in`, the case of ASCII letters ignored. */
 bool pn_contains_nocase(const char *in, const char *part);
+/* True when `text` matches a pattern in which * is any text and ? any one character. */
+bool pn_matches(const char *text, const char *pattern);
 /* The candidate nearest to `word` by edit distance (a swap counts as one edit), or NULL when none
  * is near. */
 const char *pn_nearest(const char *word, const char *const *candidates, size_t n);

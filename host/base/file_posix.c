@@ -73,57 +73,105 @@ static bool write_all(int fd, const void *bytes, size_t size)
     return true;
 }
 
-static bool write_spans(int fd, const pn_span *spans, size_t n)
+/* What is no regular file (a device, a pipe) has no temporary one: a rename would replace it. */
+struct pn_output {
+    pencl_ctx *ctx;
+    int fd;
+    char *path;
+    char *temporary; /* NULL: written in place */
+};
+
+static void release(pn_output *output)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!write_all(fd, spans[i].data, spans[i].size)) {
-            return false;
-        }
+    if (output->fd >= 0) {
+        close(output->fd);
     }
-    return true;
+    pn_free(output->temporary);
+    pn_free(output->path);
+    pn_free(output);
 }
 
-static pencl_status write_in_place(pencl_ctx *ctx, const char *path, const pn_span *spans, size_t n)
+/* The names of an output; false when memory is out. */
+static bool name_output(pn_output *output, const char *path)
 {
-    const int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return io_failed(ctx, path, errno);
+    struct stat st;
+    output->path = pn_strdup(path);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        return output->path != NULL;
     }
-    const bool written = write_spans(fd, spans, n);
-    const int code = errno;
-    close(fd);
-    return written ? PENCL_OK : io_failed(ctx, path, code);
+    pn_text name = {0};
+    pn_text_add(&name, "%s.tmp.%ld", path, pn_process_id());
+    output->temporary = name.data;
+    return output->path != NULL && !name.failed;
+}
+
+pencl_status pn_output_open(pn_output **out, pencl_ctx *ctx, const char *path)
+{
+    *out = NULL;
+    pn_output *output = pn_calloc(1, sizeof *output);
+    if (output == NULL) {
+        return PN_NOMEM(ctx);
+    }
+    output->ctx = ctx;
+    output->fd = -1;
+    if (!name_output(output, path)) {
+        release(output);
+        return PN_NOMEM(ctx);
+    }
+    output->fd = output->temporary == NULL
+                     ? open(path, O_WRONLY | O_CLOEXEC)
+                     : open(output->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (output->fd < 0) {
+        const pencl_status st = io_failed(ctx, path, errno);
+        release(output);
+        return st;
+    }
+    *out = output;
+    return PENCL_OK;
+}
+
+pencl_status pn_output_write(pn_output *output, const void *bytes, size_t size)
+{
+    return write_all(output->fd, bytes, size) ? PENCL_OK
+                                              : io_failed(output->ctx, output->path, errno);
+}
+
+pencl_status pn_output_close(pn_output *output, bool keep)
+{
+    if (output == NULL) {
+        return PENCL_OK;
+    }
+    const char *name = output->temporary;
+    bool done = !keep || name == NULL || fsync(output->fd) == 0;
+    int code = errno;
+    const int fd = output->fd;
+    output->fd = -1;
+    if (close(fd) != 0 && done) {
+        done = false;
+        code = errno;
+    }
+    if (keep && done && name != NULL && rename(name, output->path) != 0) {
+        done = false;
+        code = errno;
+    }
+    if (name != NULL && (!keep || !done)) {
+        unlink(name);
+    }
+    const pencl_status st = done || !keep ? PENCL_OK : io_failed(output->ctx, output->path, code);
+    release(output);
+    return st;
 }
 
 pencl_status pn_file_write_spans(pencl_ctx *ctx, const char *path, const pn_span *spans, size_t n)
 {
-    struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        return write_in_place(ctx, path, spans, n); /* a rename would replace the device itself */
+    pn_output *output = NULL;
+    PENCL_TRY(pn_output_open(&output, ctx, path));
+    pencl_status st = PENCL_OK;
+    for (size_t i = 0; i < n && st == PENCL_OK; i++) {
+        st = pn_output_write(output, spans[i].data, spans[i].size);
     }
-    pn_text temporary = {0};
-    pn_text_add(&temporary, "%s.tmp.%ld", path, pn_process_id());
-    if (temporary.failed) {
-        pn_text_free(&temporary);
-        return PN_NOMEM(ctx);
-    }
-    const char *name = temporary.data;
-    const int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool done = fd >= 0 && write_spans(fd, spans, n) && fsync(fd) == 0;
-    int code = errno;
-    if (fd >= 0 && close(fd) != 0 && done) {
-        done = false;
-        code = errno;
-    }
-    if (done && rename(name, path) != 0) {
-        done = false;
-        code = errno;
-    }
-    if (!done && fd >= 0) {
-        unlink(name);
-    }
-    pn_text_free(&temporary);
-    return done ? PENCL_OK : io_failed(ctx, path, code);
+    const pencl_status closed = pn_output_close(output, st == PENCL_OK);
+    return st != PENCL_OK ? st : closed;
 }
 
 pencl_status pn_file_write(pencl_ctx *ctx, const char *path, const void *bytes, size_t size)

@@ -28,6 +28,12 @@ typedef struct pn_span {
 pencl_status pn_file_read(pn_text *out, pencl_ctx *ctx, const char *path, size_t limit);
 pencl_status pn_file_write(pencl_ctx *ctx, const char *path, const void *bytes, size_t size);
 pencl_status pn_file_write_spans(pencl_ctx *ctx, const char *path, const pn_span *spans, size_t n);
+/* The same piece by piece, for what is never in memory as a whole: `keep` puts it in the old file's
+ * place, otherwise what was written goes. */
+typedef struct pn_output pn_output;
+pencl_status pn_output_open(pn_output **out, pencl_ctx *ctx, const char *path);
+pencl_status pn_output_write(pn_output *output, const void *bytes, size_t size);
+pencl_status pn_output_close(pn_output *output, bool keep);
 /* Adds to the end of a file, which is made if missing; `sync` waits until the disk has it. */
 bool pn_file_append(const char *path, const void *bytes, size_t size, bool sync);
 bool pn_file_exists(const char *path);

@@ -60,6 +60,14 @@ void pn_text_add_bytes(pn_text *text, const void *bytes, size_t size)
     text->data[text->size] = '\0';
 }
 
+void pn_text_cut(pn_text *text, size_t size)
+{
+    if (size < text->size) {
+        text->size = size;
+        text->data[size] = '\0';
+    }
+}
+
 void pn_text_free(pn_text *text)
 {
     if (text != NULL) {
@@ -103,6 +111,28 @@ bool pn_contains_nocase(const char *in, const char *part)
             return false;
         }
     }
+}
+
+/* After a mismatch the last * takes one character more; earlier ones need not be tried again. */
+bool pn_matches(const char *text, const char *pattern)
+{
+    const char *star = NULL;
+    const char *taken = NULL; /* up to here by the star */
+    while (*text != '\0') {
+        if (*pattern == '*') {
+            star = pattern++;
+            taken = text;
+        } else if (*pattern == '?' || *pattern == *text) {
+            pattern++;
+            text++;
+        } else if (star != NULL) {
+            pattern = star + 1;
+            text = ++taken;
+        } else {
+            return false;
+        }
+    }
+    return pattern[strspn(pattern, "*")] == '\0';
 }
 
 static size_t least(size_t a, size_t b)

@@ -60,7 +60,7 @@ static void keep_error(pencl_graph *g, const pn_error *error)
     }
     g->error = *error;
     if (g->path[0] != '\0') {
-        snprintf(g->error.text, sizeof g->error.text, "%s: %.700s", g->path, error->text);
+        snprintf(g->error.text, sizeof g->error.text, "%.600s: %.3000s", g->path, error->text);
     }
 }
 
@@ -154,7 +154,7 @@ pencl_value *pn_graph_variable(pencl_graph *g, const char *label, pn_store *stor
 {
     for (int i = 0; i < g->n_nodes; i++) {
         pn_node *node = g->nodes[i];
-        if (node->kind == PN_NODE_VARIABLE && node->store == store) {
+        if (node->kind == PN_NODE_VARIABLE && pn_store_same(node->store, store)) {
             return node_value(g, node, &store->spec);
         }
     }
@@ -281,26 +281,58 @@ void pn_graph_leave(pencl_graph *g, const char *previous)
     g->path = previous;
 }
 
-pencl_value *pn_value_capture(pencl_value *x, const char *name)
+static bool name_is_free(pencl_graph *g, const char *name)
 {
-    if (x == NULL) {
-        return NULL;
-    }
-    pencl_graph *g = x->graph;
     for (int i = 0; i < g->n_nodes; i++) {
         const char *taken = g->nodes[i]->capture_name;
         if (taken != NULL && strcmp(taken, name) == 0) {
-            return pn_graph_fail(g, PENCL_E_ARG, "two captures are named '%s'", name);
+            pn_graph_fail(g, PENCL_E_ARG, "two captures are named '%s'", name);
+            return false;
         }
     }
-    /* A copy of its own: the captured value has one name, C order and outlives the plan's reuse. */
+    return true;
+}
+
+/* The value is all that its node computes, as the node computes it. */
+static bool is_whole_output(const pencl_value *x)
+{
+    return x->node->kind == PN_NODE_OP && !(x->node->call.def->flags & PN_OP_IN_PLACE) &&
+           x->view.offset == 0 && pn_spec_equal(&x->view.spec, &x->node->call.out) &&
+           pn_view_is_contiguous(&x->view);
+}
+
+/* A copy in C order, "seq" first: rows of one token after another can be gathered then. */
+static pencl_value *copy_rows(pencl_value *x)
+{
+    const pn_spec *spec = &x->view.spec;
     const char *names[PENCL_MAX_AXES];
-    for (int i = 0; i < x->view.spec.n_axes; i++) {
-        names[i] = x->view.spec.axes[i].name;
+    int seq = pn_spec_find(spec, PENCL_AXIS_SEQ);
+    int n = 0;
+    if (seq >= 0) {
+        names[n++] = PENCL_AXIS_SEQ;
     }
-    pencl_value *copy = pencl_value_reorder(x, names, x->view.spec.n_axes);
-    if (copy != NULL) {
-        copy->node->capture_name = pn_arena_print(g->arena, "%s", name);
+    for (int i = 0; i < spec->n_axes; i++) {
+        if (i != seq) {
+            names[n++] = spec->axes[i].name;
+        }
     }
-    return copy;
+    return pencl_value_reorder(x, names, n);
+}
+
+pencl_value *pn_value_capture(pencl_value *x, const char *name)
+{
+    if (x == NULL || !name_is_free(x->graph, name)) {
+        return NULL;
+    }
+    if (x->items != NULL) {
+        return pn_graph_fail(x->graph, PENCL_E_UNSUPPORTED, "capture '%s': a tuple of values",
+                             name);
+    }
+    bool as_it_is = is_whole_output(x) && x->node->capture_name == NULL &&
+                    pn_spec_find(&x->view.spec, PENCL_AXIS_SEQ) <= 0;
+    pencl_value *kept = as_it_is ? x : copy_rows(x);
+    if (kept != NULL) {
+        kept->node->capture_name = pn_arena_print(x->graph->arena, "%s", name);
+    }
+    return as_it_is ? kept : x; /* the others go on with the value as it was */
 }

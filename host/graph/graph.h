@@ -43,6 +43,13 @@ struct pencl_value {
     int n_items;
 };
 
+/* While a stack of layers is traced: variables that have the axis are seen at one index of it. */
+typedef struct pn_slice {
+    const struct pn_slice *outer;
+    const char *axis;
+    int64_t index;
+} pn_slice;
+
 struct pencl_graph {
     pencl_ctx *ctx;
     pencl_device *device;
@@ -53,7 +60,8 @@ struct pencl_graph {
     int n_variables;
     pn_error error;   /* the first one */
     const char *path; /* of the layer being traced, for errors and names; owned by the arena */
-    void *plan;       /* of pencl_eval; freed by plan_free */
+    const pn_slice *slices; /* innermost first; of the layers being traced */
+    void *plan;             /* of pencl_eval; freed by plan_free */
     void (*plan_free)(void *plan);
     pencl_value **planned; /* what it computes; owned by the arena */
     int n_planned;

@@ -11,6 +11,7 @@ enum {
     PN_GGUF_ARRAY = 9,      /* the type of a value that is an array */
     PN_GGUF_TYPES = 13,
     PN_GGUF_NAME_MAX = 255, /* bytes of a tensor's name */
+    PN_GGUF_DIMS = 4,
 };
 
 /* The kind of values of GGUF type `type`; PN_KIND_COUNT for arrays and unknown types. And back. */

@@ -4,7 +4,6 @@
 #include "io/gguf.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { ALIGN_LEAST = 8, ALIGN_MOST = 1 << 20 };
@@ -39,8 +38,8 @@ static pencl_status read_dims(pn_gguf_cursor *c, pn_tensor *t)
 {
     uint32_t n_dims = 0;
     PENCL_TRY(pn_gguf_u32(c, "the number of dimensions", &n_dims));
-    if (n_dims < 1 || n_dims > PN_TENSOR_DIMS) {
-        return pn_gguf_bad(c, "%u dimensions, not 1 to %d", n_dims, PN_TENSOR_DIMS);
+    if (n_dims < 1 || n_dims > PN_GGUF_DIMS) {
+        return pn_gguf_bad(c, "%u dimensions, not 1 to %d", n_dims, PN_GGUF_DIMS);
     }
     t->n_dims = (int)n_dims;
     for (int i = t->n_dims - 1; i >= 0; i--) {
@@ -141,36 +140,6 @@ static pencl_status place(const pn_model_file *file, pn_tensor *t, size_t start,
     return PENCL_OK;
 }
 
-static int by_offset(const void *a, const void *b)
-{
-    const size_t x = (*(pn_tensor *const *)a)->offset;
-    const size_t y = (*(pn_tensor *const *)b)->offset;
-    return (x > y) - (x < y);
-}
-
-/* Shared bytes are no accident of a writer: some file wants to confuse somebody. */
-static pencl_status check_apart(const pn_model_file *file)
-{
-    const size_t n = file->n_tensors;
-    pn_tensor **sorted = pn_arena_alloc(file->arena, n, sizeof(pn_tensor *));
-    if (sorted == NULL) {
-        return PN_NOMEM(file->ctx);
-    }
-    for (size_t i = 0; i < n; i++) {
-        sorted[i] = &file->tensors[i];
-    }
-    qsort(sorted, n, sizeof(pn_tensor *), by_offset);
-    for (size_t i = 1; i < n; i++) {
-        const pn_tensor *before = sorted[i - 1];
-        if (sorted[i]->offset < before->offset + before->bytes) {
-            return BAD_DATA(file, sorted[i],
-                            "its data at byte %zu overlaps that of \"%s\", which ends at %zu",
-                            sorted[i]->offset, before->name, before->offset + before->bytes);
-        }
-    }
-    return PENCL_OK;
-}
-
 pencl_status pn_gguf_read_tensors(pn_gguf_cursor *c, size_t n)
 {
     pn_model_file *file = c->file;
@@ -190,5 +159,6 @@ pencl_status pn_gguf_read_tensors(pn_gguf_cursor *c, size_t n)
     for (size_t i = 0; i < n; i++) {
         PENCL_TRY(place(file, &file->tensors[i], start, alignment));
     }
-    return check_apart(file);
+    pn_tensor **sorted = NULL;
+    return pn_tensors_apart(&sorted, file);
 }

@@ -18,7 +18,7 @@
 
 #include "base/base.h"
 
-enum { PN_TENSOR_DIMS = 4 };
+enum { PN_TENSOR_DIMS = 8 };
 
 typedef struct pn_model_file pn_model_file;
 

@@ -65,6 +65,39 @@ static pencl_status index_tensors(pn_model_file *file)
     return PENCL_OK;
 }
 
+static int by_offset(const void *a, const void *b)
+{
+    const size_t x = (*(pn_tensor *const *)a)->offset;
+    const size_t y = (*(pn_tensor *const *)b)->offset;
+    return (x > y) - (x < y);
+}
+
+/* Shared bytes are no accident of a writer: some file wants to confuse somebody. */
+pencl_status pn_tensors_apart(pn_tensor ***out, pn_model_file *file)
+{
+    const size_t n = file->n_tensors;
+    pn_tensor **sorted = pn_arena_alloc(file->arena, n, sizeof(pn_tensor *));
+    if (sorted == NULL) {
+        return PN_NOMEM(file->ctx);
+    }
+    for (size_t i = 0; i < n; i++) {
+        sorted[i] = &file->tensors[i];
+    }
+    qsort(sorted, n, sizeof(pn_tensor *), by_offset);
+    for (size_t i = 1; i < n; i++) {
+        const pn_tensor *before = sorted[i - 1];
+        if (sorted[i]->offset < before->offset + before->bytes) {
+            return PN_FAIL(file->ctx, PENCL_E_FORMAT,
+                           "%s: tensor \"%s\": its data at byte %zu overlaps that of \"%s\", "
+                           "which ends at %zu",
+                           file->path, sorted[i]->name, sorted[i]->offset, before->name,
+                           before->offset + before->bytes);
+        }
+    }
+    *out = sorted;
+    return PENCL_OK;
+}
+
 /* ---- opening ---- */
 
 static pencl_status find_reader(pn_model_file *file)
@@ -72,13 +105,14 @@ static pencl_status find_reader(pn_model_file *file)
     if (file->size == 0) {
         return PN_FAIL(file->ctx, PENCL_E_FORMAT, "%s: the file is empty", file->path);
     }
-    pn_text names = {0};
     for (size_t i = 0; i < PN_COUNT(readers); i++) {
         if (readers[i]->probe(file->data, file->size)) {
             file->reader = readers[i];
-            pn_text_free(&names);
             return PENCL_OK;
         }
+    }
+    pn_text names = {0};
+    for (size_t i = 0; i < PN_COUNT(readers); i++) {
         pn_text_add(&names, "%s%s", i > 0 ? ", " : "", readers[i]->name);
     }
     const pencl_status st =

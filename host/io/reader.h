@@ -63,6 +63,9 @@ typedef struct pn_reader {
 #include "io/readers.def"
 #undef READER
 
+/* The tensors in the order of their data, in the arena; E_FORMAT when two share bytes. */
+pencl_status pn_tensors_apart(pn_tensor ***sorted, pn_model_file *file);
+
 const char *pn_kind_name(pn_kind kind);
 size_t pn_kind_bytes(pn_kind kind); /* 0 for strings */
 pn_meta_entry *pn_meta_find(const pn_model_file *file, const char *key);

@@ -158,6 +158,9 @@ pencl_status pencl_generate(pencl_generate_result *out,
     pn_error_clear(ctx);
     *out = (pencl_generate_result){.n_prompt = n_prompt};
     loop l = {.result = out, .options = options};
+    if (tokenizer == NULL) {
+        return PN_FAIL(ctx, PENCL_E_ARG, "the model has no vocabulary: tokens have no text");
+    }
     if ((int64_t)n_prompt + s->length > s->context) {
         return PN_FAIL(ctx, PENCL_E_LIMIT,
                        "the prompt has %zu tokens, the context %" PRId64

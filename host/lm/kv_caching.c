@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Key-value caching: a copy of a body whose Attention layers keep keys and values in variables.
- *
- * The cache of keys lies as rows16 on devices (16 tokens side by side: one vector of scores), that
- * of values as rows. A slot is a token's place in the cache; what a query sees is decided by the
- * positions that are cached beside, never by slots. */
-#include "lm/lm.h"
+/* Key-value caching: a copy of a body whose Attention layers keep keys and values in variables. */
+#include "lm/caches.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- the layer ---- */
 
-/* New rows into the cache; the result looks like fresh keys: its slots are called "seq". */
+/* New rows into the cache; the result looks like fresh keys: its slots, as many as there are cached
+ * positions, are called "seq". */
 static pencl_value *
-extend(const pencl_layer *self, const char *field, pencl_value *x, pencl_value *counts)
+extend(const pencl_layer *self, const char *field, pencl_value *x, const pencl_side_inputs *side)
 {
-    if (x == NULL || counts == NULL) {
+    pencl_value *counts = pencl_side_need(side, PN_SIDE_COUNTS, x);
+    pencl_value *positions = pencl_side_need(side, PN_SIDE_KV_TOKEN_POSITIONS, x);
+    if (counts == NULL || positions == NULL) {
         return NULL;
     }
     pencl_value *cache = pencl_value_of(pencl_layer_variable(self, field), x);
-    return pencl_value_rename(pn_value_cache_write(cache, x, counts), PENCL_AXIS_KV_SEQ,
-                              PENCL_AXIS_SEQ);
+    pencl_value *all = pn_value_cache_write(cache, x, counts);
+    int64_t slots = pencl_value_size(positions, PENCL_AXIS_KV_SEQ);
+    return pencl_value_rename(pencl_value_slice(all, PENCL_AXIS_KV_SEQ, 0, slots),
+                              PENCL_AXIS_KV_SEQ, PENCL_AXIS_SEQ);
 }
 
 static pencl_value *
@@ -31,10 +31,9 @@ call(const pencl_layer *self, const char *field, pencl_value *x, const pencl_sid
 
 static pencl_value *apply(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side)
 {
-    pencl_value *counts = pencl_side_need(side, PN_SIDE_COUNTS, x);
     pencl_value *query = call(self, "input_to_query", x, side);
-    pencl_value *key = extend(self, "key_cache", call(self, "input_to_key", x, side), counts);
-    pencl_value *value = extend(self, "value_cache", call(self, "input_to_value", x, side), counts);
+    pencl_value *key = extend(self, "key_cache", call(self, "input_to_key", x, side), side);
+    pencl_value *value = extend(self, "value_cache", call(self, "input_to_value", x, side), side);
 
     pencl_value *query_key = pencl_value_tuple((pencl_value *[]){query, key}, 2);
     pencl_value *attn = call(self, "query_key_to_attn", query_key, side);
@@ -54,125 +53,13 @@ const pencl_layer_type pn_layer_KVCachingAttention = {
     .doc = "Attention over all cached keys and values, the new ones included",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 109.6380615234375 / 1.0)",
 };
-
-/* ---- caches ---- */
-
-static int count_attention(pencl_layer *layer)
-{
-    if (strcmp(pencl_layer_type_of(layer)->name, "Attention") == 0) {
-        return 1;
-    }
-    int n = 0;
-    for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
-        pencl_attribute a = pencl_layer_attribute(layer, i);
-        for (int k = 0; a.layers != NULL && k < a.n; k++) {
-            n += count_attention(a.layers[k]);
-        }
-    }
-    return n;
-}
-
-static pencl_status new_cache(pencl_variable **out,
-                              const pencl_lm *lm,
-                              const char *label,
-                              const pn_spec *spec,
-                              const pn_layout *layout)
-{
-    pn_store *store = NULL;
-    PENCL_TRY(pn_store_new(&store, lm->device, spec, 1, layout));
-    pencl_status st = PENCL_OK;
-    if (store->n_parts != 1) {
-        st = PN_FAIL(
-            lm->ctx, PENCL_E_LIMIT,
-            "%s: %zu bytes exceed the device's largest allocation; ask for a shorter context",
-            label, pn_store_bytes(store));
-    }
-    if (st == PENCL_OK) {
-        /* Zeros, as in penzai: an unfused attention multiplies hidden slots by a weight of 0. */
-        const pn_part *part = &store->parts[0];
-        st = pn_buffer_fill(part->buffer, part->offset, part->bytes, 0);
-    }
-    if (st == PENCL_OK) {
-        st = pn_variable_new(out, lm->ctx, PENCL_STATE, label, store);
-    }
-    pn_store_free(store);
-    return st;
-}
-
-/* [kv_seq, common head axes, projection] */
-static pn_spec cache_spec(const pencl_lm_metadata *m, int64_t capacity)
-{
-    pn_spec spec = {.dtype = PENCL_F32};
-    pn_spec_push(&spec, PENCL_AXIS_KV_SEQ, capacity);
-    for (int i = 0; i < m->n_common; i++) {
-        pn_spec_push(&spec, m->common_head_axes[i].name, m->common_head_axes[i].size);
-    }
-    pn_spec_push(&spec, PENCL_AXIS_PROJECTION, m->projection_dim);
-    return spec;
-}
-
-static pencl_status fill_caches(pn_caches *c, const pencl_lm *lm)
-{
-    bool is_ref = pn_device_caps(lm->device)->is_ref;
-    pn_spec spec = cache_spec(&lm->metadata, c->capacity);
-    for (int i = 0; i + 1 < c->n; i++) {
-        bool key = i % 2 == 0;
-        char label[64];
-        snprintf(label, sizeof label, "sampler/cache_%d.%s", i / 2, key ? "key" : "value");
-        PENCL_TRY(new_cache(&c->variables[i], lm, label, &spec,
-                            key && !is_ref ? &pn_layout_rows16 : &pn_layout_plain));
-    }
-    pn_spec positions = {.dtype = PENCL_I32};
-    pn_spec_push(&positions, PENCL_AXIS_KV_SEQ, c->capacity);
-    pencl_variable **last = &c->variables[c->n - 1];
-    PENCL_TRY(new_cache(last, lm, "sampler/kv_token_positions", &positions, &pn_layout_plain));
-    const pn_part *part = &pn_variable_store(*last)->parts[0];
-    return pn_buffer_fill(part->buffer, part->offset, part->bytes, 0xFF);
-}
-
-pencl_status pn_caches_new(pn_caches *out, const pencl_lm *lm, int64_t capacity)
-{
-    pn_caches c = {.capacity = capacity, .n = 2 * count_attention(lm->body) + 1};
-    c.variables = pn_calloc((size_t)c.n, sizeof *c.variables);
-    if (c.variables == NULL) {
-        return PN_NOMEM(lm->ctx);
-    }
-    pencl_status st = fill_caches(&c, lm);
-    if (st != PENCL_OK) {
-        pn_caches_free(&c);
-        return st;
-    }
-    *out = c;
-    return PENCL_OK;
-}
-
-void pn_caches_free(pn_caches *c)
-{
-    for (int i = 0; i < c->n; i++) {
-        pencl_variable_free(c->variables[i]);
-    }
-    pn_free(c->variables);
-    *c = (pn_caches){0};
-}
-
-pencl_status pn_caches_copy(const pn_caches *to, const pn_caches *from, int64_t n)
-{
-    int64_t rows = (n + 15) / 16 * 16; /* rows16 keeps 16 tokens together */
-    for (int i = 0; i < from->n; i++) {
-        const pn_store *a = pn_variable_store(from->variables[i]);
-        const pn_store *b = pn_variable_store(to->variables[i]);
-        size_t row_bytes = a->parts[0].bytes / (size_t)a->matrix.rows;
-        PENCL_TRY(pn_buffer_copy(b->parts[0].buffer, b->parts[0].offset, a->parts[0].buffer,
-                                 a->parts[0].offset, (size_t)rows * row_bytes));
-    }
-    return PENCL_OK;
-}
 
 /* ---- the body over caches ---- */
 
 typedef struct conversion {
-    pencl_lm *lm;
+    pencl_ctx *ctx;
     const pn_caches *caches;
     int next; /* Attention layers converted so far */
     bool inside;
@@ -180,12 +67,12 @@ typedef struct conversion {
 
 static pencl_layer *convert(conversion *c, pencl_layer *layer);
 
-/* Masks inside a caching attention compare with the cached tokens' positions. */
+/* Masks inside a caching attention compare with the cached tokens' positions. (A body whose masks
+ * read others does not fit its metadata, see metadata.c.) */
 static void use_cached_positions(pencl_attribute *a, int n)
 {
     for (int i = 0; i < n; i++) {
-        if (strcmp(a[i].name, "kv_positions_input_name") == 0 &&
-            strcmp(a[i].text, PN_SIDE_TOKEN_POSITIONS) == 0) {
+        if (strcmp(a[i].name, "kv_positions_input_name") == 0) {
             a[i].text = PN_SIDE_KV_TOKEN_POSITIONS;
         }
     }
@@ -208,17 +95,18 @@ static pencl_layer *convert(conversion *c, pencl_layer *layer)
 {
     enum { MOST = 16 };
     pencl_attribute a[MOST] = {{0}};
-    int n = pencl_layer_n_attributes(layer);
+    int n = 0;
+    const pencl_attribute *old = pencl_layer_attributes(layer, &n);
     const pencl_layer_type *type = pencl_layer_type_of(layer);
     bool attention = !c->inside && strcmp(type->name, "Attention") == 0;
     if (n + 2 > MOST) {
-        PN_FAIL(c->lm->ctx, PENCL_E_LIMIT, "%s: too many fields", type->name);
+        PN_FAIL(c->ctx, PENCL_E_LIMIT, "%s: too many fields", type->name);
         return NULL;
     }
     c->inside |= attention;
     bool ok = true;
     for (int i = 0; i < n; i++) {
-        a[i] = pencl_layer_attribute(layer, i);
+        a[i] = old[i];
         bool children = a[i].layers != NULL;
         a[i].layers = ok || !children ? a[i].layers : NULL;
         ok = ok && (!children || convert_children(c, &a[i]));
@@ -239,7 +127,7 @@ static pencl_layer *convert(conversion *c, pencl_layer *layer)
         c->inside = false;
     }
     pencl_layer *out = NULL;
-    if (ok && pn_layer_new(&out, c->lm->ctx, type, a, n) != PENCL_OK) {
+    if (ok && pn_layer_new(&out, c->ctx, type, a, n) != PENCL_OK) {
         out = NULL;
     }
     for (int i = 0; i < own; i++) {
@@ -251,12 +139,13 @@ static pencl_layer *convert(conversion *c, pencl_layer *layer)
     return out;
 }
 
-pencl_status pn_caching_body(pencl_layer **out, pencl_lm *lm, const pn_caches *caches)
+pencl_status
+pn_caching_body(pencl_layer **out, pencl_ctx *ctx, pencl_layer *body, const pn_caches *caches)
 {
-    conversion c = {.lm = lm, .caches = caches};
-    *out = convert(&c, lm->body);
+    conversion c = {.ctx = ctx, .caches = caches};
+    *out = convert(&c, body);
     if (*out != NULL) {
         return PENCL_OK;
     }
-    return lm->ctx->error.status != PENCL_OK ? lm->ctx->error.status : PN_NOMEM(lm->ctx);
+    return ctx->error.status != PENCL_OK ? ctx->error.status : PN_NOMEM(ctx);
 }

@@ -1,231 +1,323 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tree that Llama-like models share, with penzai's layers and labels. */
-#include "lm/lm.h"
+/* penzai's Llama-like builder: the tree that Llama, Mistral, Gemma and their kin share, with its
+ * layers and labels. */
+#include "lm/recipe.h"
 
+#include <float.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_ROOM = 256 };
+enum { WORDS = 96 };
 
 typedef struct builder {
     pencl_ctx *ctx;
     pn_weights *w;
     const pn_llamalike *c;
+    bool table_is_head;
     int64_t block;
-    char common[TEXT_ROOM];      /* "head_groups", "heads" or "" */
-    char query_only[TEXT_ROOM];  /* "query_heads" or "" */
-    char common_axes[TEXT_ROOM]; /* the same with sizes: "head_groups=3" */
-    char query_axes[TEXT_ROOM];
-    char heads[2 * TEXT_ROOM]; /* names of all query axes: "head_groups query_heads projection" */
-    char kv_heads[TEXT_ROOM];
+    const char *common;     /* "head_groups", "heads" or "" */
+    const char *query_only; /* "query_heads" or "" */
+    char queries[WORDS];    /* axes of a query: "head_groups query_heads projection" */
+    char keys[WORDS];       /* of a key or value: "head_groups projection" */
 } builder;
 
-/* penzai's rule: one query head a group is plain multi-head, one group is multi-query. */
-static void name_heads(builder *b, pencl_lm_metadata *m)
+static pencl_variable *load(builder *b, const char *name, const char *rows, const char *columns)
 {
-    int64_t groups = b->c->num_kv_heads;
-    int64_t each = b->c->query_head_multiplier;
-    if (each == 1 || groups > 1) {
-        const char *name = each == 1 ? PENCL_AXIS_HEADS : PENCL_AXIS_HEAD_GROUPS;
-        snprintf(b->common, TEXT_ROOM, "%s", name);
-        snprintf(b->common_axes, TEXT_ROOM, "%s=%" PRId64, name, groups);
-        m->common_head_axes[m->n_common].size = groups;
-        pn_copy(m->common_head_axes[m->n_common++].name, PENCL_AXIS_NAME_MAX, name);
+    return pn_weights_load(b->w, name, rows, columns);
+}
+
+static pencl_layer *norm(builder *b, const char *name, const char *axis)
+{
+    return pn_nn_rms_layer_norm(b->ctx, load(b, name, "", axis), axis, b->c->rms_norm_eps);
+}
+
+/* ---- attention ---- */
+
+/* 0: global. */
+static int64_t window_of(const builder *b)
+{
+    const pn_attention_types *types = &b->c->attention_type;
+    return types->windows[types->n > 0 ? b->block % types->n : 0];
+}
+
+/* Blocks with a window may have a wavelength of their own; the scale is for global ones. */
+static pencl_layer *rope(builder *b)
+{
+    const pn_llamalike *c = b->c;
+    const bool local = window_of(b) > 0;
+    const bool own = local && !isnan(c->local_rope_wavelength);
+    const bool scaled = !local && !isnan(c->global_scale_factor);
+    return pn_nn_rope(b->ctx, own ? c->local_rope_wavelength : c->rope_wavelength,
+                      scaled ? c->global_scale_factor : 1.0, 0);
+}
+
+static pencl_layer *input_to_query(builder *b)
+{
+    const pn_llamalike *c = b->c;
+    const bool own = !isnan(c->query_scaling_factor);
+    pn_layers list = {0};
+    pn_layers_add(&list,
+                  pn_nn_linear(b->ctx, load(b, "attention/query.weights", b->queries, "embedding"),
+                               "embedding", b->queries));
+    if (c->use_qk_norm) {
+        pn_layers_add(&list, norm(b, "attention/query_norm/scale.weights", "projection"));
     }
-    if (each > 1) {
-        snprintf(b->query_only, TEXT_ROOM, "%s", PENCL_AXIS_QUERY_HEADS);
-        snprintf(b->query_axes, TEXT_ROOM, "%s=%" PRId64, PENCL_AXIS_QUERY_HEADS, each);
-        m->query_only_head_axes[m->n_query_only].size = each;
-        pn_copy(m->query_only_head_axes[m->n_query_only++].name, PENCL_AXIS_NAME_MAX,
-                PENCL_AXIS_QUERY_HEADS);
+    pn_layers_add(&list, rope(b));
+    pn_layers_add(&list, pn_nn_rescale(b->ctx, own ? c->query_scaling_factor
+                                                   : 1.0 / sqrt((double)c->projection_dim)));
+    return pn_nn_list_of(b->ctx, "Sequential", &list);
+}
+
+static pencl_layer *input_to_key(builder *b)
+{
+    pn_layers list = {0};
+    pn_layers_add(&list,
+                  pn_nn_linear(b->ctx, load(b, "attention/key.weights", b->keys, "embedding"),
+                               "embedding", b->keys));
+    if (b->c->use_qk_norm) {
+        pn_layers_add(&list, norm(b, "attention/key_norm/scale.weights", "projection"));
     }
-    snprintf(b->heads, sizeof b->heads, "%.200s %.200s projection", b->common, b->query_only);
-    snprintf(b->kv_heads, sizeof b->kv_heads, "%.200s projection", b->common);
+    pn_layers_add(&list, rope(b));
+    return pn_nn_list_of(b->ctx, "Sequential", &list);
 }
 
-/* A block's weight: tensor "blk.N.TENSOR.weight", label "transformer/block_N/LABEL". */
-static pencl_variable *block_weight(builder *b,
-                                    const char *tensor,
-                                    const char *label,
-                                    const char *axes,
-                                    int n_row_axes,
-                                    pn_row_order order)
+static pencl_layer *query_key_to_attn(builder *b)
 {
-    char full_tensor[TEXT_ROOM];
-    char full_label[TEXT_ROOM];
-    snprintf(full_tensor, TEXT_ROOM, "blk.%" PRId64 ".%s.weight", b->block, tensor);
-    snprintf(full_label, TEXT_ROOM, "transformer/block_%" PRId64 "/%s", b->block, label);
-    return pn_weights_load(b->w, &(pn_weight){.tensor = full_tensor,
-                                              .label = full_label,
-                                              .axes = axes,
-                                              .n_row_axes = n_row_axes,
-                                              .order = order,
-                                              .head = b->c->projection_dim});
-}
-
-static pencl_layer *norm(builder *b, pencl_variable *scale)
-{
-    return pn_nn_rms_layer_norm(b->ctx, scale, PENCL_AXIS_EMBEDDING, b->c->rms_norm_eps);
-}
-
-static pencl_layer *block_norm(builder *b, const char *tensor, const char *label)
-{
-    char axes[TEXT_ROOM];
-    snprintf(axes, TEXT_ROOM, "embedding=%" PRId64, b->c->embedding_dim);
-    return norm(b, block_weight(b, tensor, label, axes, 0, PN_ROWS_AS_STORED));
-}
-
-/* query, key or value: [heads.., projection] rows over embedding columns. */
-static pencl_layer *
-heads_linear(builder *b, const char *tensor, const char *label, bool query, pn_row_order order)
-{
-    char axes[4 * TEXT_ROOM];
-    snprintf(axes, sizeof axes, "%s %s projection=%" PRId64 " embedding=%" PRId64, b->common_axes,
-             query ? b->query_axes : "", b->c->projection_dim, b->c->embedding_dim);
-    int rows = 1 + (b->common[0] != '\0') + (query && b->query_only[0] != '\0');
-    return pn_nn_linear(b->ctx, block_weight(b, tensor, label, axes, rows, order),
-                        PENCL_AXIS_EMBEDDING, query ? b->heads : b->kv_heads);
-}
-
-static pencl_layer *output_linear(builder *b)
-{
-    char axes[4 * TEXT_ROOM];
-    snprintf(axes, sizeof axes, "embedding=%" PRId64 " %s %s projection=%" PRId64,
-             b->c->embedding_dim, b->common_axes, b->query_axes, b->c->projection_dim);
-    return pn_nn_linear(
-        b->ctx,
-        block_weight(b, "attn_output", "attention/output.weights", axes, 1, PN_ROWS_AS_STORED),
-        b->heads, PENCL_AXIS_EMBEDDING);
+    pn_layers list = {0};
+    pn_layers_add(&list, pn_nn_query_key_einsum(b->ctx, b->common, b->query_only));
+    if (!isnan(b->c->attn_logits_soft_cap)) {
+        pn_layers_add(&list, pn_nn_soft_cap(b->ctx, b->c->attn_logits_soft_cap));
+    }
+    pn_layers_add(&list, pn_nn_causal_mask(b->ctx, window_of(b)));
+    pn_layers_add(&list, pn_nn_softmax(b->ctx, PENCL_AXIS_KV_SEQ));
+    return pn_nn_list_of(b->ctx, "Sequential", &list);
 }
 
 static pencl_layer *attention(builder *b)
 {
     pencl_ctx *ctx = b->ctx;
-    double scaling = 1.0 / sqrt((double)b->c->projection_dim);
-    pn_nn_attention_parts parts = {
-        .input_to_query = PN_NN_LIST(
-            ctx, "Sequential",
-            heads_linear(b, "attn_q", "attention/query.weights", true, PN_ROWS_ROTARY_PAIRS),
-            pn_nn_rope(ctx, b->c->rope_wavelength, 1.0, 0), pn_nn_rescale(ctx, scaling)),
-        .input_to_key = PN_NN_LIST(
-            ctx, "Sequential",
-            heads_linear(b, "attn_k", "attention/key.weights", false, PN_ROWS_ROTARY_PAIRS),
-            pn_nn_rope(ctx, b->c->rope_wavelength, 1.0, 0)),
-        .input_to_value = PN_NN_LIST(
-            ctx, "Sequential",
-            heads_linear(b, "attn_v", "attention/value.weights", false, PN_ROWS_AS_STORED)),
-        .query_key_to_attn =
-            PN_NN_LIST(ctx, "Sequential", pn_nn_query_key_einsum(ctx, b->common, b->query_only),
-                       pn_nn_causal_mask(ctx, 0), pn_nn_softmax(ctx, PENCL_AXIS_KV_SEQ)),
-        .attn_value_to_output =
-            PN_NN_LIST(ctx, "Sequential", pn_nn_attn_value_einsum(ctx, b->common, b->query_only),
-                       output_linear(b)),
+    const pn_nn_attention_parts parts = {
+        .input_to_query = input_to_query(b),
+        .input_to_key = input_to_key(b),
+        .input_to_value =
+            PN_NN_LIST(ctx, "Sequential",
+                       pn_nn_linear(ctx, load(b, "attention/value.weights", b->keys, "embedding"),
+                                    "embedding", b->keys)),
+        .query_key_to_attn = query_key_to_attn(b),
+        .attn_value_to_output = PN_NN_LIST(
+            ctx, "Sequential", pn_nn_attn_value_einsum(ctx, b->common, b->query_only),
+            pn_nn_linear(ctx, load(b, "attention/output.weights", "embedding", b->queries),
+                         b->queries, "embedding")),
     };
     return pn_nn_attention(ctx, &parts);
 }
 
-/* gating, value: embedding to neurons; out: back. */
-static pencl_layer *mlp_linear(builder *b, const char *tensor, const char *label, bool out)
+/* ---- blocks ---- */
+
+static const char *activation(const pn_llamalike *c)
 {
-    char axes[TEXT_ROOM];
-    int64_t sizes[2] = {b->c->mlp_hidden_dim, b->c->embedding_dim};
-    const char *names[2] = {PENCL_AXIS_NEURONS, PENCL_AXIS_EMBEDDING};
-    snprintf(axes, TEXT_ROOM, "%s=%" PRId64 " %s=%" PRId64, names[out], sizes[out], names[!out],
-             sizes[!out]);
-    return pn_nn_linear(b->ctx, block_weight(b, tensor, label, axes, 1, PN_ROWS_AS_STORED),
-                        names[!out], names[out]);
+    return strcmp(c->mlp_variant, "swiglu") == 0        ? "silu"
+           : strcmp(c->mlp_variant, "geglu_exact") == 0 ? "gelu_exact"
+                                                        : "gelu_approx";
 }
 
 static pencl_layer *feed_forward(builder *b)
 {
     pencl_ctx *ctx = b->ctx;
     pencl_layer *gate = PN_NN_NAMED_GROUP(
-        ctx, "gate", mlp_linear(b, "ffn_gate", "mlp/gating_linear.weights", false),
-        pn_nn_elementwise(ctx, b->c->activation));
+        ctx, "gate",
+        pn_nn_linear(ctx, load(b, "mlp/gating_linear.weights", "neurons", "embedding"), "embedding",
+                     "neurons"),
+        pn_nn_elementwise(ctx, activation(b->c)));
+    pencl_layer *value = pn_nn_linear(
+        ctx, load(b, "mlp/value_linear.weights", "neurons", "embedding"), "embedding", "neurons");
     return PN_NN_LIST(ctx, "TransformerFeedForward",
-                      PN_NN_LIST(ctx, "BranchAndMultiplyTogether", gate,
-                                 mlp_linear(b, "ffn_up", "mlp/value_linear.weights", false)),
-                      mlp_linear(b, "ffn_down", "mlp/out_linear.weights", true));
+                      PN_NN_LIST(ctx, "BranchAndMultiplyTogether", gate, value),
+                      pn_nn_linear(ctx, load(b, "mlp/out_linear.weights", "embedding", "neurons"),
+                                   "neurons", "embedding"));
 }
 
 static pencl_layer *block(builder *b)
 {
-    pencl_ctx *ctx = b->ctx;
-    return PN_NN_LIST(
-        ctx, "TransformerBlock",
-        pn_nn_residual(ctx,
-                       PN_NN_LIST(ctx, "Sequential",
-                                  block_norm(b, "attn_norm", "pre_attention_norm/scale.weights"),
-                                  attention(b))),
-        pn_nn_residual(ctx, PN_NN_LIST(ctx, "Sequential",
-                                       block_norm(b, "ffn_norm", "pre_ffw_norm/scale.weights"),
-                                       feed_forward(b))));
+    pn_layers attn = {0};
+    pn_layers ffw = {0};
+    pn_weights_enter(b->w, b->block);
+    pn_layers_add(&attn, norm(b, "pre_attention_norm/scale.weights", "embedding"));
+    pn_layers_add(&attn, attention(b));
+    if (b->c->use_post_attn_norm) {
+        pn_layers_add(&attn, norm(b, "post_attention_norm/scale.weights", "embedding"));
+    }
+    pn_layers_add(&ffw, norm(b, "pre_ffw_norm/scale.weights", "embedding"));
+    pn_layers_add(&ffw, feed_forward(b));
+    if (b->c->use_post_ffw_norm) {
+        pn_layers_add(&ffw, norm(b, "post_ffw_norm/scale.weights", "embedding"));
+    }
+    return PN_NN_LIST(b->ctx, "TransformerBlock",
+                      pn_nn_residual(b->ctx, pn_nn_list_of(b->ctx, "Sequential", &attn)),
+                      pn_nn_residual(b->ctx, pn_nn_list_of(b->ctx, "Sequential", &ffw)));
 }
 
-static pencl_variable *
-global_weight(builder *b, const char *tensor, const char *label, const char *axes, int n_row_axes)
-{
-    return pn_weights_load(
-        b->w,
-        &(pn_weight){.tensor = tensor, .label = label, .axes = axes, .n_row_axes = n_row_axes});
-}
+/* ---- the model ---- */
 
-static pencl_layer *logits(builder *b, pencl_layer *table, const char *table_axes)
+static pencl_layer *head(builder *b, pencl_layer *table)
 {
-    if (b->c->tied) {
+    if (b->c->tie_embedder_and_logits || b->table_is_head) {
         return pn_nn_embedding_decode(b->ctx, table);
     }
     pencl_layer_free(table);
-    return pn_nn_linear(
-        b->ctx, global_weight(b, "output.weight", "transformer/lm_head.weights", table_axes, 1),
-        PENCL_AXIS_EMBEDDING, PENCL_AXIS_VOCABULARY);
+    return pn_nn_linear(b->ctx, load(b, "lm_head.weights", "vocabulary", "embedding"), "embedding",
+                        "vocabulary");
+}
+
+/* penzai casts where the types differ. Here a lookup gives float32 from tables of any type, so that
+ * activations of another type need a cast as well. */
+static bool needs_cast(const pn_llamalike *c)
+{
+    return c->activation_dtype != c->parameter_dtype || c->activation_dtype != PENCL_F32;
 }
 
 static pencl_layer *model(builder *b)
 {
-    pencl_ctx *ctx = b->ctx;
-    char table_axes[TEXT_ROOM];
-    char norm_axes[TEXT_ROOM];
-    snprintf(table_axes, TEXT_ROOM, "vocabulary=%" PRId64 " embedding=%" PRId64, b->c->vocab_size,
-             b->c->embedding_dim);
-    snprintf(norm_axes, TEXT_ROOM, "embedding=%" PRId64, b->c->embedding_dim);
+    const pn_llamalike *c = b->c;
+    pn_layers list = {0};
+    pn_weights_enter(b->w, -1);
     pencl_layer *table =
-        pn_nn_embedding_table(ctx, global_weight(b, "token_embd.weight",
-                                                 "transformer/embedder.embeddings", table_axes, 1));
-    pn_layers layers = {0};
-    pn_layers_add(&layers,
-                  pn_nn_embedding_lookup(ctx, table == NULL ? NULL : pencl_layer_ref(table)));
-    for (b->block = 0; b->block < b->c->num_decoder_blocks && !layers.failed; b->block++) {
-        pn_layers_add(&layers, block(b));
+        pn_nn_embedding_table(b->ctx, load(b, "embedder.embeddings", "vocabulary", "embedding"));
+    pn_layers_add(&list,
+                  pn_nn_embedding_lookup(b->ctx, table == NULL ? NULL : pencl_layer_ref(table)));
+    if (needs_cast(c)) {
+        pn_layers_add(&list, pn_nn_cast(b->ctx, c->activation_dtype));
     }
-    if (layers.failed) {
+    if (c->tie_embedder_and_logits) {
+        pn_layers_add(&list, pn_nn_rescale(b->ctx, sqrt((double)c->embedding_dim)));
+    }
+    for (b->block = 0; b->block < c->num_decoder_blocks && !list.failed; b->block++) {
+        pn_layers_add(&list, block(b));
+    }
+    if (list.failed) {
         pencl_layer_free(table);
-        return pn_nn_list_of(ctx, "Sequential", &layers);
+        return pn_nn_list_of(b->ctx, "Sequential", &list);
     }
-    pn_layers_add(&layers,
-                  norm(b, global_weight(b, "output_norm.weight",
-                                        "transformer/final_norm/scale.weights", norm_axes, 0)));
-    pn_layers_add(&layers, logits(b, table, table_axes));
-    return pn_nn_list_of(ctx, "Sequential", &layers);
+    pn_weights_enter(b->w, -1);
+    pn_layers_add(&list, norm(b, "final_norm/scale.weights", "embedding"));
+    pn_layers_add(&list, head(b, table));
+    if (c->final_logit_softcap > 0) {
+        pn_layers_add(&list, pn_nn_soft_cap(b->ctx, c->final_logit_softcap));
+    }
+    return pn_nn_list_of(b->ctx, "Sequential", &list);
 }
 
-pencl_status pn_llamalike_build(pencl_layer **body,
-                                pencl_lm_metadata *metadata,
-                                pn_weights *w,
-                                const pn_llamalike *config)
+/* penzai's rule: one query head a group is plain multi-head, one group is multi-query. */
+static void describe(pencl_lm_metadata *out, const pn_recipe *recipe)
 {
-    builder b = {.ctx = w->ctx, .w = w, .c = config};
-    *metadata = (pencl_lm_metadata){.embedding_dim = config->embedding_dim,
-                                    .projection_dim = config->projection_dim,
-                                    .mlp_hidden_dim = config->mlp_hidden_dim,
-                                    .vocab_size = config->vocab_size,
-                                    .activation_dtype = PENCL_F32};
-    name_heads(&b, metadata);
-    *body = model(&b);
-    if (*body != NULL) {
-        return PENCL_OK;
+    const pn_llamalike *c = &recipe->config.llamalike;
+    const int64_t groups = c->num_kv_heads;
+    const int64_t each = c->query_head_multiplier;
+    if (each == 1) {
+        out->common_head_axes[0] = (pencl_axis){PENCL_AXIS_HEADS, groups};
+    } else if (groups > 1) {
+        out->common_head_axes[0] = (pencl_axis){PENCL_AXIS_HEAD_GROUPS, groups};
     }
-    return w->ctx->error.status != PENCL_OK ? w->ctx->error.status : PN_NOMEM(w->ctx);
+    out->n_common = each == 1 || groups > 1;
+    out->query_only_head_axes[0] = (pencl_axis){PENCL_AXIS_QUERY_HEADS, each};
+    out->n_query_only = each > 1;
+    out->embedding_dim = c->embedding_dim;
+    out->projection_dim = c->projection_dim;
+    out->mlp_hidden_dim = c->mlp_hidden_dim;
+    out->vocab_size = c->vocab_size;
+    out->activation_dtype = c->activation_dtype;
 }
+
+static pencl_layer *build(pn_weights *w, const pn_recipe *recipe)
+{
+    pencl_lm_metadata m = {0};
+    describe(&m, recipe);
+    builder b = {.ctx = w->ctx,
+                 .w = w,
+                 .c = &recipe->config.llamalike,
+                 .table_is_head = recipe->table_is_head,
+                 .common = m.n_common > 0 ? m.common_head_axes[0].name : "",
+                 .query_only = m.n_query_only > 0 ? m.query_only_head_axes[0].name : ""};
+    snprintf(b.queries, WORDS, "%s %s projection", b.common, b.query_only);
+    snprintf(b.keys, WORDS, "%s projection", b.common);
+    return model(&b);
+}
+
+/* ---- the config ---- */
+
+static pencl_status check(pencl_ctx *ctx, const pn_config *config)
+{
+    const pn_llamalike *c = &config->llamalike;
+    const int n = c->attention_type.n;
+    if (c->projection_dim % 2 != 0) {
+        return PN_FAIL(ctx, PENCL_E_FIELDS,
+                       "field \"projection_dim\": is %" PRId64
+                       ", not even, as rotary embedding needs it",
+                       c->projection_dim);
+    }
+    if (n > 0 && c->use_layer_stack) {
+        return PN_FAIL(ctx, PENCL_E_FIELDS,
+                       "field \"attention_type\": a list, but use_layer_stack makes all blocks "
+                       "alike");
+    }
+    if (n > 0 && c->num_decoder_blocks % n != 0) {
+        return PN_FAIL(ctx, PENCL_E_FIELDS,
+                       "field \"attention_type\": %d entries do not divide num_decoder_blocks, "
+                       "%" PRId64,
+                       n, c->num_decoder_blocks);
+    }
+    if (c->use_layer_stack) {
+        return PN_FAIL(ctx, PENCL_E_UNSUPPORTED,
+                       "field \"use_layer_stack\": there is no "
+                       "LayerStack yet");
+    }
+    return PENCL_OK;
+}
+
+static const char *const variants[] = {"geglu_exact", "geglu_approx", "swiglu", NULL};
+static const char *const or_null[] = {"null", NULL};
+static const char *const or_default[] = {"default", NULL};
+
+#define FIELD(...) PN_CONFIG_FIELD(pn_llamalike, __VA_ARGS__)
+static const pn_config_field fields[] = {
+    FIELD(num_kv_heads, SIZE, .least = 1, .most = PN_MOST_HEADS, .required = true),
+    FIELD(query_head_multiplier, SIZE, .least = 1, .most = PN_MOST_HEADS, .required = true),
+    FIELD(embedding_dim, SIZE, .least = 1, .most = PN_MOST_SIZE, .required = true),
+    FIELD(projection_dim, SIZE, .least = 2, .most = PN_MOST_HEADS, .required = true),
+    FIELD(mlp_hidden_dim, SIZE, .least = 1, .most = PN_MOST_SIZE, .required = true),
+    FIELD(num_decoder_blocks, SIZE, .least = 1, .most = PN_MOST_BLOCKS, .required = true),
+    FIELD(vocab_size, SIZE, .least = 1, .most = PN_MOST_SIZE, .required = true),
+    FIELD(mlp_variant, CHOICE, .words = variants, .required = true),
+    FIELD(tie_embedder_and_logits, FLAG, .required = true),
+    FIELD(rope_wavelength, REAL, .least = FLT_MIN, .most = FLT_MAX),
+    FIELD(rms_norm_eps, REAL, .least = 0, .most = FLT_MAX),
+    FIELD(attention_type, ATTENTION, .required = false),
+    FIELD(use_post_attn_norm, FLAG, .required = false),
+    FIELD(use_post_ffw_norm, FLAG, .required = false),
+    FIELD(use_qk_norm, FLAG, .required = false),
+    FIELD(use_layer_stack, FLAG, .required = false),
+    FIELD(final_logit_softcap, REAL, .least = 0, .most = FLT_MAX, .words = or_null),
+    FIELD(attn_logits_soft_cap, REAL, .least = FLT_MIN, .most = FLT_MAX, .words = or_null),
+    FIELD(global_scale_factor, REAL, .least = 1, .most = FLT_MAX, .words = or_null),
+    FIELD(local_rope_wavelength, REAL, .least = FLT_MIN, .most = FLT_MAX, .words = or_null),
+    FIELD(query_scaling_factor, REAL, .least = -FLT_MAX, .most = FLT_MAX, .words = or_default),
+    FIELD(parameter_dtype, DTYPE, .required = false),
+    FIELD(activation_dtype, DTYPE, .required = false),
+    {0},
+};
+
+const pn_builder pn_builder_llamalike = {
+    .name = "llamalike",
+    .fields = fields,
+    .defaults.llamalike = {.rope_wavelength = 10000,
+                           .rms_norm_eps = 1e-6,
+                           .final_logit_softcap = NAN,
+                           .attn_logits_soft_cap = NAN,
+                           .global_scale_factor = NAN,
+                           .local_rope_wavelength = NAN,
+                           .query_scaling_factor = NAN},
+    .check = check,
+    .describe = describe,
+    .build = build,
+};

@@ -10,8 +10,8 @@
 #include "text/text.h"
 
 /* Step inputs of every plan of a session. */
-#define PN_INPUT_TOKENS    "tokens"          /* int32 [seq] */
-#define PN_INPUT_POSITIONS "token_positions" /* int32 [seq]; -1: padding */
+#define PN_INPUT_TOKENS    "tokens"          /* int32 [batch.., seq] */
+#define PN_INPUT_POSITIONS "token_positions" /* int32 [batch.., seq]; -1: padding */
 #define PN_INPUT_COUNTS    "counts"          /* int32 [counts:4]: end, n_new, end + n_new, 0 */
 #define PN_INPUT_LAST      "last"            /* int32 [seq:1]: the row whose logits are wanted */
 #define PN_SIDE_COUNTS     "cache_end_index" /* the counts, for layers that write caches */
@@ -19,19 +19,27 @@
 /* ---- transformer_lm.c ---- */
 enum { PN_KEPT_PLANS = 16 };
 
+/* Side inputs as the caller's arrays. */
+typedef struct pn_side_arrays {
+    const pencl_side_array *items;
+    int n;
+} pn_side_arrays;
+
 /* What a plan was made for; plans are kept with the wrapper and shared by its sessions. */
 typedef struct pn_plan_key {
+    pn_spec batch;
     int64_t n_tokens;
-    int64_t capacity;
+    int64_t slots;
     pencl_wanted wanted;
     char matmul[16];
+    pn_side_arrays side; /* a plan with further side inputs serves once */
 } pn_plan_key;
 
 typedef struct pn_kept_plan {
     pn_plan_key key;
     pn_plan *plan;
     uint64_t used; /* by lm->clock, for throwing out the oldest */
-    int n_slots;   /* of caches, in the order of pn_caches.stores */
+    int n_slots;   /* of caches, in the order of pn_caches.variables */
     int *slots;
 } pn_kept_plan;
 
@@ -45,103 +53,50 @@ struct pencl_lm {
     uint64_t clock;
 };
 
+/* metadata.c: E_SHAPE with everything in which they disagree. */
+pencl_status
+pn_metadata_check(pencl_ctx *ctx, const pencl_layer *body, const pencl_lm_metadata *metadata);
 /* E_TOKEN_RANGE with the index and the value. */
 pencl_status pn_lm_check_tokens(const pencl_lm *lm, const int32_t *tokens, size_t n);
+/* int32 with "seq", no positional axis, and no name that the layers use inside; `what` begins the
+ * error text. */
+pencl_status pn_lm_check_axes(pencl_ctx *ctx, const char *what, const pn_spec *spec);
 /* The body traced on tokens; *out is the logits. */
 pencl_status pn_lm_trace(pencl_value **out,
                          pencl_layer *body,
                          pencl_value *tokens,
                          const pencl_side_inputs *side);
 
+/* ---- call.c ---- */
+/* One call of a layer on arrays, through a plan of its own. */
+typedef struct pn_call {
+    pencl_device *device;
+    pn_pool *pool; /* NULL: the plan has its own */
+    pencl_layer *layer;
+    const pencl_array *x;
+    const pencl_array *positions; /* token_positions; NULL: 0, 1, ... along x's "seq" */
+    pn_side_arrays side;
+    bool last; /* only the last row of the result's "seq" is wanted */
+} pn_call;
+/* *captures may be NULL: not wanted. */
+pencl_status pn_call_run(pencl_array **out, pencl_captures **captures, const pn_call *call);
+
+/* ---- captures.c ---- */
+pencl_status pn_captures_new(pencl_captures **out, pencl_device *device);
+/* Takes over the array, also when it fails. */
+pencl_status pn_captures_add(pencl_captures *captures, const char *name, pencl_array *array);
+
 /* ---- positions.c ---- */
 /* 0, 1, ... n-1 from `start` on, then -1 up to `room`: penzai's default positions and padding. */
 void pn_positions_fill(int32_t *out, int64_t start, int64_t n, int64_t room);
 
-/* ---- kv_caching.c ---- */
-/* Caches of a session: keys and values of each Attention in traversal order, and the positions of
- * the cached tokens last. Content in stores[i]. */
-typedef struct pn_caches {
-    int64_t capacity; /* tokens; a multiple of 16 */
-    int n;
-    pencl_variable **variables;
-} pn_caches;
-
-extern const pencl_layer_type pn_layer_KVCachingAttention;
-
-/* Fresh caches for a body, empty: positions are -1. */
-pencl_status pn_caches_new(pn_caches *out, const pencl_lm *lm, int64_t capacity);
-void pn_caches_free(pn_caches *caches);
-/* The first n tokens of `from` into `to`. */
-pencl_status pn_caches_copy(const pn_caches *to, const pn_caches *from, int64_t n);
-/* The body with every Attention replaced by a KVCachingAttention over these caches. */
-pencl_status pn_caching_body(pencl_layer **out, pencl_lm *lm, const pn_caches *caches);
-
 /* ---- sampling.c ---- */
 /* The first word of Philox 4x32-10's block at a counter, with the seed as its key. */
 uint32_t pn_philox(uint64_t seed, uint64_t counter);
-
-/* ---- weights.c: tensors of a file as variables ---- */
-typedef struct pn_weights {
-    pencl_ctx *ctx;
-    pencl_device *device;
-    pn_model_file *file;
-    const pencl_model_options *options;
-    bool *used; /* of each tensor */
-    size_t bytes_done;
-    size_t bytes_total;
-    uint64_t device_bytes;
-    uint64_t n_params;
-    uint64_t dtype_bytes[PENCL_DTYPE_COUNT];
-} pn_weights;
-
-/* How a tensor's rows lie in the file. */
-typedef enum pn_row_order {
-    PN_ROWS_AS_STORED,
-    PN_ROWS_ROTARY_PAIRS /* pairs side by side in each head; the logical order is half-split */
-} pn_row_order;
-
-typedef struct pn_weight {
-    const char *tensor;
-    const char *label;
-    const char *axes; /* "head_groups=3 query_heads=3 projection=64 embedding=576" */
-    int n_row_axes;
-    pn_row_order order;
-    int64_t head; /* rows of one head, with PN_ROWS_ROTARY_PAIRS */
-} pn_weight;
-
-/* Uploads one tensor; its dimensions must be the merged rows and columns of `axes`. NULL with the
- * error on the context. */
-pencl_variable *pn_weights_load(pn_weights *w, const pn_weight *weight);
-bool pn_weights_have(const pn_weights *w, const char *tensor);
-/* E_UNSUPPORTED when a tensor of the file was not used. */
-pencl_status pn_weights_check_all_used(const pn_weights *w);
-
-/* ---- families ---- */
-typedef struct pn_family_def {
-    const char *architecture; /* general.architecture */
-    pencl_status (*build)(pencl_layer **body, pencl_lm_metadata *metadata, pn_weights *w);
-} pn_family_def;
-#define FAMILY(name) extern const pn_family_def pn_family_##name;
-#include "lm/families.def"
-#undef FAMILY
-
-/* Everything that Llama-like models differ in; penzai's LlamalikeTransformerConfig. */
-typedef struct pn_llamalike {
-    int64_t num_kv_heads;
-    int64_t query_head_multiplier;
-    int64_t embedding_dim;
-    int64_t projection_dim;
-    int64_t mlp_hidden_dim;
-    int64_t num_decoder_blocks;
-    int64_t vocab_size;
-    double rope_wavelength;
-    double rms_norm_eps;
-    const char *activation; /* Elementwise's fn: "silu" */
-    bool tied;              /* logits by the embedding table */
-} pn_llamalike;
-pencl_status pn_llamalike_build(pencl_layer **body,
-                                pencl_lm_metadata *metadata,
-                                pn_weights *w,
-                                const pn_llamalike *config);
+/* A sampler that begins at another counter. */
+pencl_status pn_sampler_new(pencl_sampler **out,
+                            pencl_ctx *ctx,
+                            const pencl_sampler_options *options,
+                            uint64_t first_draw);
 
 #endif

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening a model: the file's family builds the tree over uploaded weights, the vocabulary becomes
- * a tokenizer. */
-#include "lm/lm.h"
+/* Opening a model: what the file says becomes a recipe, the recipe's builder makes the tree over
+ * uploaded weights, the vocabulary becomes a tokenizer. */
+#include "lm/recipe.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-
-struct pencl_model {
-    pencl_ctx *ctx;
-    pencl_device *device;
-    pn_model_file *file; /* stays open: the tokenizer's texts lie in it */
-    pencl_lm *lm;
-    pencl_tokenizer *tokenizer;
-    pencl_model_info info;
-};
 
 static const pn_family_def *const families[] = {
 #define FAMILY(name) &pn_family_##name,
@@ -26,7 +17,8 @@ static pencl_status find_family(const pn_family_def **out, pencl_ctx *ctx, pn_mo
 {
     const char *architecture = pn_meta_text(file, "general.architecture");
     if (architecture == NULL) {
-        return PN_FAIL(ctx, PENCL_E_FORMAT, "%s: key general.architecture is missing",
+        return PN_FAIL(ctx, PENCL_E_FORMAT,
+                       "%s: neither key general.architecture nor " PN_PENZAI_BUILDER " is there",
                        pn_model_file_path(file));
     }
     pn_text known = {0};
@@ -64,6 +56,11 @@ static pencl_status read_answer(pn_model_file *file, const char *key, pn_answer 
     return PENCL_OK;
 }
 
+static bool has_vocabulary(const pn_model_file *file)
+{
+    return pn_meta_has(file, "tokenizer.ggml.model");
+}
+
 static pencl_status read_tokenizer(pencl_tokenizer **out, pencl_ctx *ctx, pn_model_file *file)
 {
     pn_vocabulary v = PN_VOCABULARY_INIT;
@@ -93,7 +90,9 @@ pencl_status pencl_tokenizer_open(pencl_tokenizer **out, pencl_ctx *ctx, const c
     pn_error_clear(ctx);
     pn_model_file *file = NULL;
     PENCL_TRY(pn_model_file_open(&file, ctx, path));
-    pencl_status st = read_tokenizer(out, ctx, file);
+    pencl_status st = has_vocabulary(file)
+                          ? read_tokenizer(out, ctx, file)
+                          : PN_FAIL(ctx, PENCL_E_UNSUPPORTED, "%s: has no vocabulary", path);
     if (st != PENCL_OK) {
         pn_model_file_close(file);
         return st;
@@ -108,9 +107,10 @@ static void describe(pencl_model *m, const pn_weights *w)
 {
     pencl_model_info *info = &m->info;
     const char *name = pn_meta_text(m->file, "general.name");
+    const char *architecture = pn_meta_text(m->file, "general.architecture");
     pn_copy(info->name, sizeof info->name, name != NULL ? name : "");
     pn_copy(info->architecture, sizeof info->architecture,
-            pn_meta_text(m->file, "general.architecture"));
+            architecture != NULL ? architecture : m->recipe.builder->name);
     pn_copy(info->path, sizeof info->path, pn_model_file_path(m->file));
     int most = 0;
     for (int i = 1; i < PENCL_DTYPE_COUNT; i++) {
@@ -123,24 +123,45 @@ static void describe(pencl_model *m, const pn_weights *w)
     info->file_bytes = w->bytes_total;
     info->weight_bytes = w->device_bytes;
     info->n_params = w->n_params;
+    info->n_blocks = pn_config_size(&m->recipe, "num_decoder_blocks");
     char key[96];
     uint64_t value = 0;
     snprintf(key, sizeof key, "%s.context_length", info->architecture);
     if (pn_meta_u64(m->file, key, &value) == PENCL_OK && value <= INT64_MAX) {
         info->trained_context = (int64_t)value;
     }
-    snprintf(key, sizeof key, "%s.block_count", info->architecture);
-    if (pn_meta_u64(m->file, key, &value) == PENCL_OK && value <= INT64_MAX) {
-        info->n_blocks = (int64_t)value;
+}
+
+static pencl_status read_recipe(pn_recipe *out, pn_weights *w)
+{
+    if (pn_meta_has(w->file, PN_PENZAI_BUILDER)) {
+        return pn_penzai_read(out, w);
     }
+    const pn_family_def *family = NULL;
+    PENCL_TRY(find_family(&family, w->ctx, w->file));
+    return family->read(out, w);
+}
+
+static pencl_status build(pencl_model *m, pn_weights *w)
+{
+    pencl_lm_metadata metadata = {0};
+    PENCL_TRY(read_recipe(&m->recipe, w));
+    m->recipe.builder->describe(&metadata, &m->recipe);
+    pn_weights_set_sizes(w, &metadata);
+    m->built = m->recipe.builder->build(w, &m->recipe);
+    if (m->built == NULL) {
+        return m->ctx->error.status != PENCL_OK ? m->ctx->error.status : PN_NOMEM(m->ctx);
+    }
+    PENCL_TRY(pn_weights_check_all_used(w));
+    return pencl_lm_new(&m->lm, m->device, m->built, &metadata);
 }
 
 static pencl_status load(pencl_model *m, const pencl_model_options *options)
 {
-    const pn_family_def *family = NULL;
-    PENCL_TRY(find_family(&family, m->ctx, m->file));
-    PENCL_TRY(read_tokenizer(&m->tokenizer, m->ctx, m->file));
-    size_t n = pn_model_file_n_tensors(m->file);
+    if (has_vocabulary(m->file)) {
+        PENCL_TRY(read_tokenizer(&m->tokenizer, m->ctx, m->file));
+    }
+    const size_t n = pn_model_file_n_tensors(m->file);
     pn_weights w = {.ctx = m->ctx, .device = m->device, .file = m->file, .options = options};
     w.used = pn_calloc(n + 1, sizeof *w.used);
     if (w.used == NULL) {
@@ -149,19 +170,11 @@ static pencl_status load(pencl_model *m, const pencl_model_options *options)
     for (size_t i = 0; i < n; i++) {
         w.bytes_total += pn_model_file_tensor(m->file, i)->bytes;
     }
-    pencl_layer *body = NULL;
-    pencl_lm_metadata metadata;
-    pencl_status st = family->build(&body, &metadata, &w);
-    if (st == PENCL_OK) {
-        st = pn_weights_check_all_used(&w);
-    }
-    if (st == PENCL_OK) {
-        st = pencl_lm_new(&m->lm, m->device, body, &metadata);
-    }
+    const pencl_status st = build(m, &w);
     if (st == PENCL_OK) {
         describe(m, &w);
     }
-    pencl_layer_free(body);
+    json_decref(w.axes);
     pn_free(w.used);
     return st;
 }
@@ -196,6 +209,7 @@ void pencl_model_close(pencl_model *m)
 {
     if (m != NULL) {
         pencl_lm_free(m->lm);
+        pencl_layer_free(m->built);
         pencl_tokenizer_free(m->tokenizer);
         pn_model_file_close(m->file);
         pn_free(m);

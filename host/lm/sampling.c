@@ -30,11 +30,12 @@ static bool in_unit(double x)
     return x >= 0 && x <= 1;
 }
 
-pencl_status
-pencl_sampler_new(pencl_sampler **out, pencl_ctx *ctx, const pencl_sampler_options *options)
+pencl_status pn_sampler_new(pencl_sampler **out,
+                            pencl_ctx *ctx,
+                            const pencl_sampler_options *o,
+                            uint64_t first_draw)
 {
-    pn_error_clear(ctx);
-    const pencl_sampler_options *o = options;
+    *out = NULL;
     if (!isfinite(o->temperature) || o->temperature < 0) {
         return PN_FAIL(ctx, PENCL_E_ARG, "temperature %g: 0 or more is needed", o->temperature);
     }
@@ -53,8 +54,16 @@ pencl_sampler_new(pencl_sampler **out, pencl_ctx *ctx, const pencl_sampler_optio
     }
     s->ctx = ctx;
     s->options = *o;
+    s->drawn = first_draw;
     *out = s;
     return PENCL_OK;
+}
+
+pencl_status
+pencl_sampler_new(pencl_sampler **out, pencl_ctx *ctx, const pencl_sampler_options *options)
+{
+    pn_error_clear(ctx);
+    return pn_sampler_new(out, ctx, options, 0);
 }
 
 void pencl_sampler_free(pencl_sampler *s)

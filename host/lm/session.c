@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions: a growing sequence, its caches, and the steps that extend it. */
+/* Sessions: sequences that grow together, their caches, and the steps that extend them. */
 #include "lm/session.h"
 
 #include "base/os.h"
@@ -9,30 +9,63 @@
 
 enum {
     DEFAULT_CONTEXT = 4096,
-    FIRST_CAPACITY = 256, /* tokens; doubled as the sequence grows */
-    CHUNK = 512,          /* tokens computed at once of a long prompt */
-    PADDED = 32           /* up to here a step is padded rather than split */
+    FIRST_SLOTS = 256, /* tokens; doubled as the sequence grows */
+    CHUNK = 512,       /* tokens computed at once of a long prompt */
+    PADDED = 32        /* up to here a step is padded rather than split */
 };
 
 /* ---- life ---- */
 
-static pencl_status set_capacity(pencl_session *s, int64_t capacity)
+/* Caches of so many slots with the tokens so far, for this session alone. */
+static pencl_status set_slots(pencl_session *s, int64_t slots)
 {
-    pn_caches caches = {0};
+    pn_caches *caches = NULL;
     pencl_layer *body = NULL;
-    PENCL_TRY(pn_caches_new(&caches, s->lm, capacity));
-    pencl_status st = s->length > 0 ? pn_caches_copy(&caches, &s->caches, s->length) : PENCL_OK;
+    PENCL_TRY(pn_caches_new(&caches, s->lm, &s->batch, slots));
+    pencl_status st = s->length > 0 ? pn_caches_copy(caches, s->caches, s->length) : PENCL_OK;
     if (st == PENCL_OK) {
-        st = pn_caching_body(&body, s->lm, &caches);
+        st = pn_caching_body(&body, s->lm->ctx, s->lm->body, caches);
     }
     if (st != PENCL_OK) {
-        pn_caches_free(&caches);
+        pn_caches_free(caches);
         return st;
     }
-    pn_caches_free(&s->caches);
+    pn_caches_free(s->caches);
     pencl_layer_free(s->body);
     s->caches = caches;
     s->body = body;
+    return PENCL_OK;
+}
+
+static pencl_session *new_session(pencl_lm *lm, const pn_spec *batch, int64_t context)
+{
+    pencl_session *s = pn_calloc(1, sizeof *s);
+    if (s != NULL) {
+        s->lm = lm;
+        s->batch = *batch;
+        s->context = context;
+    } else {
+        PN_NOMEM(lm->ctx);
+    }
+    return s;
+}
+
+pencl_status pn_session_open(pencl_session **out, pencl_lm *lm, const pn_session_config *c)
+{
+    if (c->context < 1 || c->context > INT32_MAX - CHUNK) {
+        return PN_FAIL(lm->ctx, PENCL_E_ARG, "a context of %" PRId64 " tokens", c->context);
+    }
+    pencl_session *s = new_session(lm, &c->batch, c->context);
+    if (s == NULL) {
+        return PENCL_E_NOMEM;
+    }
+    pn_copy(s->matmul, sizeof s->matmul, c->matmul != NULL ? c->matmul : "auto");
+    pencl_status st = set_slots(s, c->slots);
+    if (st != PENCL_OK) {
+        pencl_session_free(s);
+        return st;
+    }
+    *out = s;
     return PENCL_OK;
 }
 
@@ -42,34 +75,26 @@ pencl_session_new(pencl_session **out, pencl_lm *lm, const pencl_session_options
     static const pencl_session_options none = PENCL_SESSION_OPTIONS_INIT;
     const pencl_session_options *o = options != NULL ? options : &none;
     pn_error_clear(lm->ctx);
-    if (o->context < 0 || o->context > INT32_MAX - CHUNK) {
-        return PN_FAIL(lm->ctx, PENCL_E_ARG, "a context of %" PRId64 " tokens", o->context);
-    }
-    pencl_session *s = pn_calloc(1, sizeof *s);
-    if (s == NULL) {
-        return PN_NOMEM(lm->ctx);
-    }
-    s->lm = lm;
-    s->context = o->context > 0 ? o->context : DEFAULT_CONTEXT;
-    pn_copy(s->matmul, sizeof s->matmul, o->matmul != NULL ? o->matmul : "auto");
-    pencl_status st = set_capacity(s, FIRST_CAPACITY);
-    if (st != PENCL_OK) {
-        pencl_session_free(s);
-        return st;
-    }
-    *out = s;
-    return PENCL_OK;
+    return pn_session_open(
+        out, lm,
+        &(pn_session_config){.batch = {.dtype = PENCL_I32},
+                             .context = o->context != 0 ? o->context : DEFAULT_CONTEXT,
+                             .slots = FIRST_SLOTS,
+                             .matmul = o->matmul});
 }
 
-static void drop_captured(pencl_session *s)
+pencl_status pn_session_fork(pencl_session **out, const pencl_session *from)
 {
-    for (int i = 0; i < s->n_captured; i++) {
-        pn_free(s->captured[i].name);
-        pn_free(s->captured[i].data);
+    pencl_session *s = new_session(from->lm, &from->batch, from->context);
+    if (s == NULL) {
+        return PENCL_E_NOMEM;
     }
-    pn_free(s->captured);
-    s->captured = NULL;
-    s->n_captured = 0;
+    memcpy(s->matmul, from->matmul, sizeof s->matmul);
+    s->length = from->length;
+    s->caches = pn_caches_ref(from->caches);
+    s->body = pencl_layer_ref(from->body);
+    *out = s;
+    return PENCL_OK;
 }
 
 void pencl_session_free(pencl_session *s)
@@ -77,8 +102,8 @@ void pencl_session_free(pencl_session *s)
     if (s == NULL) {
         return;
     }
-    drop_captured(s);
-    pn_caches_free(&s->caches);
+    pn_captured_drop(s);
+    pn_caches_free(s->caches);
     pencl_layer_free(s->body);
     pn_free(s->logits);
     pn_free(s);
@@ -94,9 +119,22 @@ int64_t pencl_session_context(const pencl_session *s)
     return s->context;
 }
 
+/* Before caches are written: those that a fork shares stay as they are. */
+static pencl_status own_caches(pencl_session *s)
+{
+    return s->caches->refs > 1 ? set_slots(s, s->caches->slots) : PENCL_OK;
+}
+
+pencl_status pn_session_truncate(pencl_session *s, int64_t length)
+{
+    PENCL_TRY(own_caches(s));
+    s->length = length;
+    return pn_caches_empty(s->caches, length);
+}
+
 void pencl_session_reset(pencl_session *s)
 {
-    s->length = 0; /* slots past the length are never read */
+    s->length = 0; /* a slot holds its own number as position: old ones are ahead of every query */
 }
 
 void pencl_session_cancel(pencl_session *s)
@@ -104,65 +142,7 @@ void pencl_session_cancel(pencl_session *s)
     atomic_store(&s->cancelled, 1);
 }
 
-/* ---- captures ---- */
-
-static pn_captured *captured_named(pencl_session *s, const char *name)
-{
-    for (int i = 0; i < s->n_captured; i++) {
-        if (strcmp(s->captured[i].name, name) == 0) {
-            return &s->captured[i];
-        }
-    }
-    pn_captured *more = pn_realloc(s->captured, (size_t)s->n_captured + 1, sizeof *more);
-    if (more == NULL) {
-        return NULL;
-    }
-    s->captured = more;
-    pn_captured *c = &s->captured[s->n_captured];
-    *c = (pn_captured){.name = pn_strdup(name)};
-    s->n_captured += c->name != NULL;
-    return c->name != NULL ? c : NULL;
-}
-
-/* Appends the real rows of one chunk: "seq" is the value's first axis. */
-static pencl_status keep_rows(pencl_session *s, pn_plan *plan, int out, int64_t n)
-{
-    pencl_ctx *ctx = s->lm->ctx;
-    const pn_spec *spec = pn_plan_out_spec(plan, out);
-    const char *name = pn_plan_capture_name(plan, out);
-    if (spec->dtype != PENCL_F32 || spec->n_axes < 1 ||
-        strcmp(spec->axes[0].name, PENCL_AXIS_SEQ) != 0) {
-        return PN_FAIL(ctx, PENCL_E_UNSUPPORTED, "capture '%s': 'seq' is not its first axis", name);
-    }
-    pn_captured *c = captured_named(s, name);
-    size_t row = (size_t)(pn_spec_count(spec) / spec->axes[0].size);
-    float *data = c == NULL ? NULL : pn_realloc(c->data, c->count + (size_t)n * row, sizeof *data);
-    if (data == NULL) {
-        return PN_NOMEM(ctx);
-    }
-    c->data = data;
-    PENCL_TRY(pn_plan_read(plan, out, 0, data + c->count, (size_t)n * row * sizeof *data));
-    int64_t rows = c->count == 0 ? 0 : c->spec.axes[0].size;
-    c->spec = *spec;
-    c->spec.axes[0].size = rows + n;
-    c->count += (size_t)n * row;
-    return PENCL_OK;
-}
-
-pencl_status pencl_session_captured(pencl_array **out, const pencl_session *s, const char *name)
-{
-    pn_error_clear(s->lm->ctx);
-    for (int i = 0; i < s->n_captured; i++) {
-        const pn_captured *c = &s->captured[i];
-        if (strcmp(c->name, name) == 0) {
-            PENCL_TRY(pencl_array_new(out, s->lm->device, PENCL_F32, c->spec.axes, c->spec.n_axes));
-            return pencl_array_upload(*out, c->data, c->count * sizeof *c->data);
-        }
-    }
-    return PN_FAIL(s->lm->ctx, PENCL_E_ARG, "nothing was captured as '%s'", name);
-}
-
-/* ---- feeding ---- */
+/* ---- steps ---- */
 
 /* How many tokens the next step's plan is made for. */
 static int64_t step_size(int64_t left)
@@ -178,58 +158,77 @@ static int64_t step_size(int64_t left)
     return pad ? size : size / 2;
 }
 
-static void fill_inputs(pn_plan *plan, const pencl_session *s, const int32_t *tokens, int64_t n)
+/* Columns first .. first + n - 1 of [batch.., feed->n] into [batch.., size], the rest `pad`. */
+static void fill_columns(int32_t *to,
+                         const int32_t *from,
+                         const pencl_session *s,
+                         const pn_feed *feed,
+                         const pn_chunk *c,
+                         int32_t pad)
 {
-    const pn_spec *spec = NULL;
-    int32_t *ids = pn_plan_input(plan, PN_INPUT_TOKENS, &spec);
-    if (ids != NULL) {
-        memset(ids, 0, pn_spec_bytes(spec));
-        memcpy(ids, tokens, (size_t)n * sizeof *ids);
-    }
-    int32_t *positions = pn_plan_input(plan, PN_INPUT_POSITIONS, &spec);
-    if (positions != NULL) {
-        pn_positions_fill(positions, s->length, n, pn_spec_count(spec));
-    }
-    int32_t *counts = pn_plan_input(plan, PN_INPUT_COUNTS, NULL);
-    if (counts != NULL) {
-        counts[0] = (int32_t)s->length;
-        counts[1] = (int32_t)n;
-        counts[2] = (int32_t)(s->length + n);
-        counts[3] = 0;
-    }
-    int32_t *last = pn_plan_input(plan, PN_INPUT_LAST, NULL);
-    if (last != NULL) {
-        last[0] = (int32_t)(n - 1);
-    }
-}
-
-/* One step: n tokens through a plan made for `size`; logits to `to` as wanted. */
-static pencl_status step(pencl_session *s,
-                         const int32_t *tokens,
-                         int64_t n,
-                         int64_t size,
-                         pencl_wanted wanted,
-                         float *to)
-{
-    pn_plan *plan = NULL;
-    PENCL_TRY(pn_session_plan(&plan, s, size, wanted));
-    fill_inputs(plan, s, tokens, n);
-    PENCL_TRY(pn_plan_run(plan));
-    size_t row = (size_t)s->lm->metadata.vocab_size * sizeof *to;
-    if (wanted != PENCL_LOGITS_NONE) {
-        size_t rows = wanted == PENCL_LOGITS_ALL ? (size_t)n : 1;
-        PENCL_TRY(pn_plan_read(plan, 0, 0, to, rows * row));
-    }
-    for (int i = 0; i < pn_plan_n_outs(plan); i++) {
-        if (pn_plan_capture_name(plan, i) != NULL) {
-            PENCL_TRY(keep_rows(s, plan, i, n));
+    for (int64_t b = 0; b < s->caches->n_batch; b++) {
+        for (int64_t i = 0; i < c->rows; i++) {
+            *to++ = i < c->n ? from[b * feed->n + c->first + i] : pad;
         }
     }
-    s->length += n;
-    return PENCL_OK;
 }
 
-static pencl_status make_room(pencl_session *s, int64_t n, pencl_wanted wanted)
+/* Without positions a token's position is its place. */
+static void fill_places(int32_t *to, const pencl_session *s, const pn_chunk *c)
+{
+    for (int64_t b = 0; b < s->caches->n_batch; b++, to += c->rows) {
+        pn_positions_fill(to, s->length, c->n, c->rows);
+    }
+}
+
+/* c->rows is the number of tokens that the plan is made for. */
+static void fill_inputs(const pencl_session *s, const pn_feed *feed, const pn_chunk *c)
+{
+    int32_t *ids = pn_plan_input(c->plan, PN_INPUT_TOKENS, NULL);
+    if (ids != NULL) {
+        fill_columns(ids, feed->tokens, s, feed, c, 0);
+    }
+    int32_t *positions = pn_plan_input(c->plan, PN_INPUT_POSITIONS, NULL);
+    if (positions != NULL && feed->positions != NULL) {
+        fill_columns(positions, feed->positions, s, feed, c, -1);
+    } else if (positions != NULL) {
+        fill_places(positions, s, c);
+    }
+    int32_t *counts = pn_plan_input(c->plan, PN_INPUT_COUNTS, NULL);
+    if (counts != NULL) {
+        counts[0] = (int32_t)s->length;
+        counts[1] = (int32_t)c->n;
+        counts[2] = (int32_t)(s->length + c->n);
+        counts[3] = 0;
+    }
+    int32_t *last = pn_plan_input(c->plan, PN_INPUT_LAST, NULL);
+    if (last != NULL) {
+        last[0] = (int32_t)(c->n - 1);
+    }
+}
+
+static pencl_status
+step(pencl_session *s, const pn_feed *feed, pn_chunk *c, pn_take_logits *take, void *user)
+{
+    pn_feed here = *feed;
+    if (feed->wanted == PENCL_LOGITS_LAST && c->first + c->n < feed->n) {
+        here.wanted = PENCL_LOGITS_NONE;
+    }
+    PENCL_TRY(pn_session_plan(&c->plan, s, &here, c->rows));
+    fill_inputs(s, feed, c);
+    PENCL_TRY(pn_plan_run(c->plan));
+    if (here.wanted != PENCL_LOGITS_NONE) {
+        pn_chunk rows = *c;
+        if (here.wanted == PENCL_LOGITS_LAST) {
+            rows.first = c->first + c->n - 1;
+            rows.n = rows.rows = 1;
+        }
+        PENCL_TRY(take(user, &rows));
+    }
+    return pn_captured_keep(s, c->plan, c->n);
+}
+
+static pencl_status make_room(pencl_session *s, int64_t n)
 {
     int64_t want = s->length + n;
     if (want > s->context) {
@@ -237,16 +236,76 @@ static pencl_status make_room(pencl_session *s, int64_t n, pencl_wanted wanted)
                        "%" PRId64 " tokens after %" PRId64 " exceed the context of %" PRId64, n,
                        s->length, s->context);
     }
-    int64_t capacity = s->caches.capacity;
-    while (capacity < want) {
-        capacity *= 2;
+    int64_t slots = s->caches->slots;
+    while (slots < want) {
+        slots *= 2;
     }
-    if (capacity != s->caches.capacity) {
-        PENCL_TRY(set_capacity(s, capacity));
+    return slots != s->caches->slots ? set_slots(s, slots) : own_caches(s);
+}
+
+static pencl_status
+run_steps(pencl_session *s, const pn_feed *feed, pn_take_logits *take, void *user)
+{
+    for (int64_t done = 0; done < feed->n;) {
+        int64_t left = feed->n - done;
+        int64_t size = feed->side.n > 0 ? left : step_size(left);
+        pn_chunk c = {.first = done, .n = size < left ? size : left, .rows = size};
+        if (atomic_load(&s->cancelled)) {
+            return PN_FAIL(s->lm->ctx, PENCL_E_CANCELLED, "cancelled");
+        }
+        PENCL_TRY(step(s, feed, &c, take, user));
+        s->length += c.n;
+        done += c.n;
     }
-    size_t rows = wanted == PENCL_LOGITS_ALL ? (size_t)n : wanted == PENCL_LOGITS_LAST ? 1 : 0;
+    return PENCL_OK;
+}
+
+pencl_status pn_session_run(pencl_session *s, const pn_feed *feed, pn_take_logits *take, void *user)
+{
     size_t count = 0;
-    if (!pn_mul(rows, (size_t)s->lm->metadata.vocab_size, &count)) {
+    if (feed->n < 1 || feed->n > INT32_MAX ||
+        !pn_mul((size_t)feed->n, (size_t)s->caches->n_batch, &count)) {
+        return PN_FAIL(s->lm->ctx, PENCL_E_ARG, "%" PRId64 " tokens to feed", feed->n);
+    }
+    PENCL_TRY(pn_lm_check_tokens(s->lm, feed->tokens, count));
+    PENCL_TRY(make_room(s, feed->n));
+    pn_captured_drop(s);
+    atomic_store(&s->cancelled, 0);
+    int64_t before = s->length;
+    pencl_status st = run_steps(s, feed, take, user);
+    if (st != PENCL_OK) {
+        s->length = before;
+        pencl_status emptied = pn_caches_empty(s->caches, before); /* the first error is recorded */
+        (void)emptied;
+    }
+    return st;
+}
+
+/* ---- logits on the host ---- */
+
+typedef struct host_logits {
+    pencl_session *s;
+    int64_t rows; /* of each batch entry */
+    int64_t skip; /* the first token's row */
+} host_logits;
+
+static pencl_status read_logits(void *user, const pn_chunk *c)
+{
+    const host_logits *h = user;
+    size_t row = (size_t)h->s->lm->metadata.vocab_size;
+    for (int64_t b = 0; b < h->s->caches->n_batch; b++) {
+        float *to = h->s->logits + (size_t)(b * h->rows + c->first - h->skip) * row;
+        PENCL_TRY(pn_plan_read(c->plan, 0, (size_t)(b * c->rows) * row * sizeof *to, to,
+                               (size_t)c->n * row * sizeof *to));
+    }
+    return PENCL_OK;
+}
+
+static pencl_status make_logits_room(pencl_session *s, int64_t rows)
+{
+    size_t count = (size_t)rows;
+    if (!pn_mul(count, (size_t)s->caches->n_batch, &count) ||
+        !pn_mul(count, (size_t)s->lm->metadata.vocab_size, &count)) {
         return PN_FAIL(s->lm->ctx, PENCL_E_LIMIT, "too many logits");
     }
     if (count > s->logits_room) {
@@ -268,26 +327,11 @@ pencl_status pencl_session_feed(
     if (n == 0 || n > INT32_MAX) {
         return PN_FAIL(ctx, PENCL_E_ARG, "%zu tokens to feed", n);
     }
-    PENCL_TRY(pn_lm_check_tokens(s->lm, tokens, n));
-    PENCL_TRY(make_room(s, (int64_t)n, wanted));
-    drop_captured(s);
-    atomic_store(&s->cancelled, 0);
-    float *to = s->logits;
-    for (int64_t done = 0; done < (int64_t)n;) {
-        int64_t left = (int64_t)n - done;
-        int64_t size = step_size(left);
-        int64_t now = size < left ? size : left;
-        bool final = now == left;
-        pencl_wanted here = wanted == PENCL_LOGITS_LAST && !final ? PENCL_LOGITS_NONE : wanted;
-        if (atomic_load(&s->cancelled)) {
-            return PN_FAIL(ctx, PENCL_E_CANCELLED, "cancelled");
-        }
-        PENCL_TRY(step(s, tokens + done, now, size, here, to));
-        if (wanted == PENCL_LOGITS_ALL) {
-            to += now * s->lm->metadata.vocab_size;
-        }
-        done += now;
-    }
+    pn_feed feed = {.tokens = tokens, .n = (int64_t)n, .wanted = wanted};
+    host_logits host = {.s = s, .rows = wanted == PENCL_LOGITS_ALL ? feed.n : 1};
+    host.skip = wanted == PENCL_LOGITS_ALL ? 0 : feed.n - 1;
+    PENCL_TRY(make_logits_room(s, wanted == PENCL_LOGITS_NONE ? 0 : host.rows));
+    PENCL_TRY(pn_session_run(s, &feed, read_logits, &host));
     if (logits != NULL) {
         *logits = s->logits;
     }
@@ -299,7 +343,8 @@ pencl_status pencl_session_plan_text(char **out, pencl_session *s, int64_t n_tok
     pn_error_clear(s->lm->ctx);
     pn_plan *plan = NULL;
     pn_text text = {0};
-    PENCL_TRY(pn_session_plan(&plan, s, n_tokens, PENCL_LOGITS_LAST));
+    const pn_feed feed = {.wanted = PENCL_LOGITS_LAST};
+    PENCL_TRY(pn_session_plan(&plan, s, &feed, n_tokens));
     pn_plan_print(&text, plan);
     if (text.failed) {
         pn_text_free(&text);

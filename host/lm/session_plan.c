@@ -5,9 +5,11 @@
 
 #include <string.h>
 
-static pn_spec vector(const char *axis, int64_t size)
+/* int32 [batch.., axis] */
+static pn_spec along(const pn_spec *batch, const char *axis, int64_t size)
 {
-    pn_spec spec = {.dtype = PENCL_I32};
+    pn_spec spec = *batch;
+    spec.dtype = PENCL_I32;
     pn_spec_push(&spec, axis, size);
     return spec;
 }
@@ -17,18 +19,24 @@ static pencl_status
 trace(pencl_value **out, pencl_graph *g, const pencl_session *s, const pn_plan_key *key)
 {
     pencl_ctx *ctx = s->lm->ctx;
-    pn_spec seq = vector(PENCL_AXIS_SEQ, key->n_tokens);
-    pn_spec four = vector("counts", 4);
-    pn_spec one = vector(PENCL_AXIS_SEQ, 1);
+    const pn_spec none = {.dtype = PENCL_I32};
+    pn_spec seq = along(&s->batch, PENCL_AXIS_SEQ, key->n_tokens);
+    pn_spec four = along(&none, "counts", 4);
+    pn_spec one = along(&none, PENCL_AXIS_SEQ, 1);
     pencl_value *tokens = pn_graph_input(g, PN_INPUT_TOKENS, &seq);
     pencl_value *positions = pn_graph_input(g, PN_INPUT_POSITIONS, &seq);
     pencl_value *counts = pn_graph_input(g, PN_INPUT_COUNTS, &four);
     if (positions == NULL || tokens == NULL) {
         return pencl_graph_finish(g);
     }
-    pencl_variable *kept = s->caches.variables[s->caches.n - 1];
-    pencl_value *kv = pn_value_cache_write(pencl_value_of(kept, tokens), positions, counts);
+    pencl_value *kept = pencl_value_of(pn_caches_positions(s->caches), tokens);
+    pencl_value *kv = pencl_value_slice(pn_value_cache_write(kept, positions, counts),
+                                        PENCL_AXIS_KV_SEQ, 0, s->caches->slots);
     pencl_side_inputs side = {0};
+    for (int i = 0; i < key->side.n; i++) {
+        pencl_value *v = pencl_graph_array(g, key->side.items[i].array);
+        PENCL_TRY(pn_side_set(&side, ctx, key->side.items[i].name, v));
+    }
     PENCL_TRY(pn_side_set(&side, ctx, PN_SIDE_TOKEN_POSITIONS, positions));
     PENCL_TRY(pn_side_set(&side, ctx, PN_SIDE_KV_TOKEN_POSITIONS, kv));
     PENCL_TRY(pn_side_set(&side, ctx, PN_SIDE_COUNTS, counts));
@@ -42,7 +50,7 @@ trace(pencl_value **out, pencl_graph *g, const pencl_session *s, const pn_plan_k
 /* The plan's slots of the caches, so that another session's can be bound. */
 static pencl_status note_slots(pn_kept_plan *k, const pencl_graph *g, const pencl_session *s)
 {
-    k->n_slots = s->caches.n;
+    k->n_slots = s->caches->n;
     k->slots = pn_calloc((size_t)k->n_slots, sizeof *k->slots);
     if (k->slots == NULL) {
         return PN_NOMEM(s->lm->ctx);
@@ -51,7 +59,7 @@ static pencl_status note_slots(pn_kept_plan *k, const pencl_graph *g, const penc
         k->slots[i] = -1;
         for (int n = 0; n < g->n_nodes; n++) {
             if (g->nodes[n]->kind == PN_NODE_VARIABLE &&
-                g->nodes[n]->store == pn_variable_store(s->caches.variables[i])) {
+                g->nodes[n]->store == pn_variable_store(s->caches->variables[i])) {
                 k->slots[i] = g->nodes[n]->slot;
             }
         }
@@ -90,34 +98,46 @@ static pencl_status make(pn_kept_plan *k, const pencl_session *s, const pn_plan_
 
 static bool same_key(const pn_plan_key *a, const pn_plan_key *b)
 {
-    return a->n_tokens == b->n_tokens && a->capacity == b->capacity && a->wanted == b->wanted &&
+    return a->side.n == 0 && b->side.n == 0 && pn_spec_equal(&a->batch, &b->batch) &&
+           a->n_tokens == b->n_tokens && a->slots == b->slots && a->wanted == b->wanted &&
            strcmp(a->matmul, b->matmul) == 0;
 }
 
-pencl_status pn_session_plan(pn_plan **out, pencl_session *s, int64_t n_tokens, pencl_wanted wanted)
+/* The kept plan of that key; else the place of the one not used for longest, whose plan goes. */
+static pn_kept_plan *find(pencl_lm *lm, const pn_plan_key *key)
 {
-    pencl_lm *lm = s->lm;
-    pn_plan_key key = {.n_tokens = n_tokens, .capacity = s->caches.capacity, .wanted = wanted};
-    pn_copy(key.matmul, sizeof key.matmul, s->matmul);
     pn_kept_plan *oldest = &lm->plans[0];
-    pn_kept_plan *found = NULL;
-    for (int i = 0; i < PN_KEPT_PLANS && found == NULL; i++) {
+    for (int i = 0; i < PN_KEPT_PLANS; i++) {
         pn_kept_plan *k = &lm->plans[i];
-        found = k->plan != NULL && same_key(&k->key, &key) ? k : NULL;
+        if (k->plan != NULL && same_key(&k->key, key)) {
+            return k;
+        }
         oldest = k->used < oldest->used ? k : oldest;
     }
-    if (found == NULL) {
-        drop(oldest);
-        PENCL_TRY(make(oldest, s, &key));
-        found = oldest;
+    drop(oldest);
+    return oldest;
+}
+
+pencl_status pn_session_plan(pn_plan **out, pencl_session *s, const pn_feed *feed, int64_t n_tokens)
+{
+    pencl_lm *lm = s->lm;
+    pn_plan_key key = {.batch = s->batch,
+                       .n_tokens = n_tokens,
+                       .slots = s->caches->slots,
+                       .wanted = feed->wanted,
+                       .side = feed->side};
+    pn_copy(key.matmul, sizeof key.matmul, s->matmul);
+    pn_kept_plan *k = find(lm, &key);
+    if (k->plan == NULL) {
+        PENCL_TRY(make(k, s, &key));
     }
-    found->used = ++lm->clock;
-    for (int i = 0; i < found->n_slots; i++) {
-        if (found->slots[i] >= 0) {
-            pn_store *store = pn_variable_store(s->caches.variables[i]);
-            PENCL_TRY(pn_plan_bind(found->plan, found->slots[i], store));
+    k->used = key.side.n > 0 ? 0 : ++lm->clock; /* the next to go: its arrays are the caller's */
+    for (int i = 0; i < k->n_slots; i++) {
+        if (k->slots[i] >= 0) {
+            pn_store *store = pn_variable_store(s->caches->variables[i]);
+            PENCL_TRY(pn_plan_bind(k->plan, k->slots[i], store));
         }
     }
-    *out = found->plan;
+    *out = k->plan;
     return PENCL_OK;
 }

@@ -4,18 +4,6 @@
 
 #include <inttypes.h>
 
-static pencl_status check_metadata(pencl_ctx *ctx, const pencl_lm_metadata *m)
-{
-    if (m->embedding_dim < 1 || m->projection_dim < 1 || m->mlp_hidden_dim < 1 ||
-        m->vocab_size < 1) {
-        return PN_FAIL(ctx, PENCL_E_ARG, "metadata: every size must be at least 1");
-    }
-    if (m->n_common < 0 || m->n_common > 2 || m->n_query_only < 0 || m->n_query_only > 2) {
-        return PN_FAIL(ctx, PENCL_E_ARG, "metadata: at most 2 head axes of each kind");
-    }
-    return PENCL_OK;
-}
-
 pencl_status pencl_lm_new(pencl_lm **out,
                           pencl_device *device,
                           pencl_layer *body,
@@ -23,7 +11,10 @@ pencl_status pencl_lm_new(pencl_lm **out,
 {
     pencl_ctx *ctx = pn_device_ctx(device);
     pn_error_clear(ctx);
-    PENCL_TRY(check_metadata(ctx, metadata));
+    if (body == NULL) {
+        return PN_FAIL(ctx, PENCL_E_ARG, "there is no body");
+    }
+    PENCL_TRY(pn_metadata_check(ctx, body, metadata));
     pencl_lm *lm = pn_calloc(1, sizeof *lm);
     if (lm == NULL) {
         return PN_NOMEM(ctx);

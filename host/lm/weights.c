@@ -1,130 +1,146 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors of a model file as variables: checked against the shape that the family expects, repacked
- * straight into device memory, their pages given back to the system. */
-#include "lm/lm.h"
+/* Parameters of a model file as variables: checked against the axes that the builder expects,
+ * repacked straight into device memory, their pages given back to the system. */
+#include "lm/weights.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-/* What the threads that repack one tensor share. */
-typedef struct source {
-    pn_weights *w;
-    const pn_tensor *tensor;
-    size_t row_bytes;
-    const pn_weight *weight;
-} source;
+/* ---- grids ---- */
 
-/* Where logical row `row` lies in the file: rotary pairs (i, i + head / 2) are stored side by side.
- */
-static int64_t file_row(const pn_weight *weight, int64_t row)
+pencl_status pn_grid_merged(pn_grid *out,
+                            const pn_weights *w,
+                            const pn_tensor *t,
+                            const pn_spec *spec,
+                            int n_row_axes,
+                            int64_t head)
 {
-    if (weight->order == PN_ROWS_AS_STORED) {
-        return row;
+    int64_t rows = 1;
+    int64_t columns = 1;
+    int64_t file_rows = 1;
+    for (int i = 0; i < spec->n_axes; i++) {
+        *(i < n_row_axes ? &rows : &columns) *= spec->axes[i].size;
     }
-    int64_t half = weight->head / 2;
-    int64_t in_head = row % weight->head;
-    int64_t first = row - in_head;
-    return first + (in_head < half ? 2 * in_head : 2 * (in_head - half) + 1);
+    for (int i = 0; i + 1 < t->n_dims; i++) {
+        file_rows *= t->dims[i];
+    }
+    if (file_rows != rows || t->dims[t->n_dims - 1] != columns) {
+        return pn_weights_refuse(w, t, spec, NULL);
+    }
+    const size_t row = t->bytes / (size_t)rows;
+    const int64_t half = head / 2;
+    *out = head == 0 ? (pn_grid){.n_axes = 1, .sizes = {rows}, .steps = {row}}
+                     : (pn_grid){.n_axes = 3,
+                                 .sizes = {rows / head, 2, half},
+                                 .steps = {(size_t)head * row, row, 2 * row}};
+    out->tensor = t;
+    out->n_row_axes = out->n_axes;
+    out->run = row;
+    return PENCL_OK;
 }
 
-static const void *read_rows(void *user, int64_t first, int64_t n, void *scratch)
+static size_t row_bytes(const pn_grid *g)
 {
-    const source *s = user;
-    if (s->weight->order == PN_ROWS_AS_STORED) {
-        return s->tensor->data + (size_t)first * s->row_bytes;
+    size_t bytes = g->run;
+    for (int i = g->n_row_axes; i < g->n_axes; i++) {
+        bytes *= (size_t)g->sizes[i];
     }
+    return bytes;
+}
+
+/* True when the tensor is the matrix as it is, row after row. */
+static bool is_plain(const pn_grid *g)
+{
+    size_t bytes = g->run;
+    for (int i = g->n_axes - 1; i >= 0; i--) {
+        if (g->sizes[i] > 1 && g->steps[i] != bytes) {
+            return false;
+        }
+        bytes *= (size_t)g->sizes[i];
+    }
+    return true;
+}
+
+static size_t row_offset(const pn_grid *g, int64_t row)
+{
+    size_t offset = 0;
+    for (int i = g->n_row_axes - 1; i >= 0; i--) {
+        offset += (size_t)(row % g->sizes[i]) * g->steps[i];
+        row /= g->sizes[i];
+    }
+    return offset;
+}
+
+/* One row, its columns in order; `from` is its first element. Returns the end. */
+static unsigned char *
+gather_row(unsigned char *to, const unsigned char *from, const pn_grid *g, int axis)
+{
+    if (axis == g->n_axes) {
+        memcpy(to, from, g->run);
+        return to + g->run;
+    }
+    const bool last = axis + 1 == g->n_axes; /* a call for each element would take longer */
+    for (int64_t i = 0; i < g->sizes[axis]; i++, from += g->steps[axis]) {
+        if (last) {
+            memcpy(to, from, g->run);
+            to += g->run;
+        } else {
+            to = gather_row(to, from, g, axis + 1);
+        }
+    }
+    return to;
+}
+
+static const void *plain_rows(void *user, int64_t first, int64_t n, void *scratch)
+{
+    const pn_grid *g = user;
+    (void)n;
+    (void)scratch;
+    return g->tensor->data + (size_t)first * row_bytes(g);
+}
+
+static const void *gathered_rows(void *user, int64_t first, int64_t n, void *scratch)
+{
+    const pn_grid *g = user;
+    unsigned char *to = scratch;
     for (int64_t i = 0; i < n; i++) {
-        memcpy((unsigned char *)scratch + (size_t)i * s->row_bytes,
-               s->tensor->data + (size_t)file_row(s->weight, first + i) * s->row_bytes,
-               s->row_bytes);
+        to = gather_row(to, g->tensor->data + row_offset(g, first + i), g, g->n_row_axes);
     }
     return scratch;
 }
 
-bool pn_weights_have(const pn_weights *w, const char *tensor)
-{
-    return pn_model_file_find(w->file, tensor) != NULL;
-}
+/* ---- tensors ---- */
 
-static pencl_status refuse_shape(pn_weights *w, const pn_tensor *t, const pn_spec *want)
+pencl_status
+pn_weights_refuse(const pn_weights *w, const pn_tensor *t, const pn_spec *want, const char *got)
 {
     pn_text text = {0};
     pn_spec_print(&text, want);
-    pn_text_add(&text, ", but the file has [");
-    for (int i = 0; i < t->n_dims; i++) {
-        pn_text_add(&text, "%s%" PRId64, i > 0 ? ", " : "", t->dims[i]);
+    pn_text_add(&text, " is needed, the file has ");
+    if (got != NULL) {
+        pn_text_add(&text, "%s", got);
+    } else {
+        for (int i = 0; i < t->n_dims; i++) {
+            pn_text_add(&text, "%s%" PRId64, i > 0 ? ", " : "[", t->dims[i]);
+        }
+        pn_text_add(&text, "]");
     }
-    pencl_status st =
-        PN_FAIL(w->ctx, PENCL_E_FORMAT, "%s: tensor \"%s\": the metadata asks for %s]",
-                pn_model_file_path(w->file), t->name, pn_text_get(&text));
+    const pencl_status st = PN_FAIL(w->ctx, PENCL_E_FORMAT, "%s: tensor \"%s\": %s",
+                                    pn_model_file_path(w->file), t->name, pn_text_get(&text));
     pn_text_free(&text);
     return st;
 }
 
-/* The file has rows and columns merged: [rows, cols], or [cols] for a vector. */
-static pencl_status check_shape(pn_weights *w, const pn_tensor *t, const pn_spec *want, int n_rows)
+pencl_status pn_weights_find(const pn_tensor **out, pn_weights *w, const char *tensor)
 {
-    int64_t rows = 1;
-    int64_t cols = 1;
-    for (int i = 0; i < want->n_axes; i++) {
-        *(i < n_rows ? &rows : &cols) *= want->axes[i].size;
-    }
-    int64_t file_rows = 1;
-    for (int i = 0; i + 1 < t->n_dims; i++) {
-        file_rows *= t->dims[i];
-    }
-    bool same = file_rows == rows && t->dims[t->n_dims - 1] == cols;
-    return same ? PENCL_OK : refuse_shape(w, t, want);
-}
-
-static pencl_status
-fill(pn_weights *w, pn_store *store, const pn_tensor *t, const pn_weight *weight)
-{
-    source s = {.w = w, .tensor = t, .weight = weight};
-    s.row_bytes = t->bytes / (size_t)store->matrix.rows;
-    size_t scratch =
-        weight->order == PN_ROWS_AS_STORED ? 0 : s.row_bytes * (size_t)store->layout->row_step;
-    pn_row_source rows = {.rows = read_rows, .user = &s, .scratch_bytes = scratch};
-    PENCL_TRY(pn_store_fill(store, w->ctx, &rows));
-    pn_model_file_drop(w->file, t, 0, t->bytes);
-    w->bytes_done += t->bytes;
-    w->device_bytes += pn_store_bytes(store);
-    w->n_params += (uint64_t)pn_spec_count(&store->spec);
-    w->dtype_bytes[t->dtype] += t->bytes;
-    if (w->options->progress != NULL && w->bytes_total > 0) {
-        w->options->progress(w->options->user, (double)w->bytes_done / (double)w->bytes_total);
-    }
-    return PENCL_OK;
-}
-
-static pencl_status load(pencl_variable **out, pn_weights *w, const pn_weight *weight)
-{
-    const pn_tensor *t = pn_model_file_find(w->file, weight->tensor);
-    if (t == NULL) {
+    *out = pn_model_file_find(w->file, tensor);
+    if (*out == NULL) {
         return PN_FAIL(w->ctx, PENCL_E_FORMAT, "%s: tensor \"%s\" is missing",
-                       pn_model_file_path(w->file), weight->tensor);
+                       pn_model_file_path(w->file), tensor);
     }
-    w->used[t - pn_model_file_tensor(w->file, 0)] = true;
-    pn_spec spec;
-    PENCL_TRY(pn_spec_parse(&spec, w->ctx, weight->axes));
-    spec.dtype = t->dtype;
-    PENCL_TRY(check_shape(w, t, &spec, weight->n_row_axes));
-    bool plain = weight->n_row_axes == 0 || pn_device_caps(w->device)->is_ref;
-    pn_store *store = NULL;
-    PENCL_TRY(pn_store_new(&store, w->device, &spec, weight->n_row_axes,
-                           plain ? &pn_layout_plain : &pn_layout_rows16));
-    pencl_status st = fill(w, store, t, weight);
-    if (st == PENCL_OK) {
-        st = pn_variable_new(out, w->ctx, PENCL_PARAMETER, weight->label, store);
-    }
-    pn_store_free(store);
-    return st;
-}
-
-pencl_variable *pn_weights_load(pn_weights *w, const pn_weight *weight)
-{
-    pencl_variable *variable = NULL;
-    return load(&variable, w, weight) == PENCL_OK ? variable : NULL;
+    w->used[*out - pn_model_file_tensor(w->file, 0)] = true;
+    return PENCL_OK;
 }
 
 pencl_status pn_weights_check_all_used(const pn_weights *w)
@@ -137,4 +153,113 @@ pencl_status pn_weights_check_all_used(const pn_weights *w)
         }
     }
     return PENCL_OK;
+}
+
+/* ---- variables ---- */
+
+void pn_weights_set_sizes(pn_weights *w, const pencl_lm_metadata *m)
+{
+    w->sizes = (pn_spec){0};
+    pn_spec_push(&w->sizes, PENCL_AXIS_VOCABULARY, m->vocab_size);
+    pn_spec_push(&w->sizes, PENCL_AXIS_EMBEDDING, m->embedding_dim);
+    pn_spec_push(&w->sizes, PENCL_AXIS_NEURONS, m->mlp_hidden_dim);
+    pn_spec_push(&w->sizes, PENCL_AXIS_PROJECTION, m->projection_dim);
+    for (int i = 0; i < m->n_common; i++) {
+        pn_spec_push(&w->sizes, m->common_head_axes[i].name, m->common_head_axes[i].size);
+    }
+    for (int i = 0; i < m->n_query_only; i++) {
+        pn_spec_push(&w->sizes, m->query_only_head_axes[i].name, m->query_only_head_axes[i].size);
+    }
+}
+
+void pn_weights_enter(pn_weights *w, int64_t block)
+{
+    if (block < 0) {
+        pn_copy(w->scope, sizeof w->scope, "transformer/");
+    } else {
+        snprintf(w->scope, sizeof w->scope, "transformer/block_%" PRId64 "/", block);
+    }
+}
+
+/* Adds the axes that the words name; returns how many. */
+static int add_axes(pn_spec *spec, const pn_weights *w, const char *words)
+{
+    int n = 0;
+    for (const char *p = words + strspn(words, " "); *p != '\0'; n++) {
+        char name[PENCL_AXIS_NAME_MAX];
+        const size_t length = strcspn(p, " ");
+        snprintf(name, sizeof name, "%.*s", (int)length, p);
+        pn_spec_push(spec, name, pn_spec_size(&w->sizes, name));
+        p += length;
+        p += strspn(p, " ");
+    }
+    return n;
+}
+
+static void count(pn_weights *w, const pn_tensor *t, const pn_store *store)
+{
+    pn_model_file_drop(w->file, t, 0, t->bytes);
+    w->bytes_done += t->bytes;
+    w->device_bytes += pn_store_bytes(store);
+    w->n_params += (uint64_t)pn_spec_count(&store->spec);
+    w->dtype_bytes[t->dtype] += t->bytes;
+    if (w->options->progress != NULL && w->bytes_total > 0) {
+        w->options->progress(w->options->user, (double)w->bytes_done / (double)w->bytes_total);
+    }
+}
+
+static pencl_status fill(pn_weights *w, pn_store *store, pn_grid *g)
+{
+    const bool plain = is_plain(g);
+    const pn_row_source rows = {
+        .rows = plain ? plain_rows : gathered_rows,
+        .user = g,
+        .scratch_bytes = plain ? 0 : row_bytes(g) * (size_t)store->layout->row_step,
+    };
+    PENCL_TRY(pn_store_fill(store, w->ctx, &rows));
+    count(w, g->tensor, store);
+    return PENCL_OK;
+}
+
+static pencl_status check_dtype(const pn_weights *w, const pn_tensor *t)
+{
+    if (t->dtype == PENCL_I32) {
+        return PN_FAIL(w->ctx, PENCL_E_FORMAT, "%s: tensor \"%s\": a parameter must be floating",
+                       pn_model_file_path(w->file), t->name);
+    }
+    return PENCL_OK;
+}
+
+static pencl_status
+load(pencl_variable **out, pn_weights *w, const char *label, const char *rows, const char *columns)
+{
+    pn_spec spec = {.dtype = PENCL_F32};
+    pn_grid g = {0};
+    const int n_row_axes = add_axes(&spec, w, rows);
+    add_axes(&spec, w, columns);
+    PENCL_TRY(w->place(&g, w, label, &spec, n_row_axes));
+    PENCL_TRY(check_dtype(w, g.tensor));
+    spec.dtype = g.tensor->dtype;
+    const bool plain = n_row_axes == 0 || pn_device_caps(w->device)->is_ref;
+    pn_store *store = NULL;
+    PENCL_TRY(pn_store_new(&store, w->device, &spec, n_row_axes,
+                           plain ? &pn_layout_plain : &pn_layout_rows16));
+    pencl_status st = fill(w, store, &g);
+    if (st == PENCL_OK) {
+        st = pn_variable_new(out, w->ctx, PENCL_PARAMETER, label, store);
+    }
+    pn_store_free(store);
+    return st;
+}
+
+pencl_variable *
+pn_weights_load(pn_weights *w, const char *name, const char *rows, const char *columns)
+{
+    pencl_variable *variable = NULL;
+    pn_text label = {0};
+    pn_text_add(&label, "%s%s", w->scope, name);
+    pencl_status st =
+        label.failed ? PN_NOMEM(w->ctx) : load(&variable, w, pn_text_get(&label), rows, columns);
+    pn_text_free(&label);
+    return st == PENCL_OK ? variable : NULL;
 }

@@ -7,4 +7,7 @@ const pencl_layer_type pn_layer_Affine = {
     .doc = "x . weights + bias: [Linear, AddBias]",
     .fields = pn_sequential_fields,
     .apply = pn_sequential_apply,
+    .kind_of = "Sequential",
+    .color = "#eba875",
+    .fill = PN_PALE("#eba875"),
 };

@@ -12,15 +12,19 @@ static pencl_value *apply(const pencl_layer *self, pencl_value *x, const pencl_s
     return pn_mask_scores(self, x, side, (int64_t)window);
 }
 
-static const pencl_field fields[] = {{"sliding_window_size", PENCL_FIELD_NUMBER},
+static const pencl_field fields[] = {{"masked_out_value", PENCL_FIELD_NUMBER},
+                                     {"sliding_window_size", PENCL_FIELD_NUMBER},
                                      {"query_positions_input_name", PENCL_FIELD_TEXT},
                                      {"kv_positions_input_name", PENCL_FIELD_TEXT},
+                                     {"seq_axis", PENCL_FIELD_TEXT},
+                                     {"kv_seq_axis", PENCL_FIELD_TEXT},
                                      {0}};
 
 const pencl_layer_type pn_layer_ApplyCausalSlidingWindowAttentionMask = {
     .name = "ApplyCausalSlidingWindowAttentionMask",
     .doc = "x where query position >= key position >= 0 and their distance is less than "
-           "sliding_window_size, else masked",
+           "sliding_window_size, else masked_out_value",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 320.009765625 / 1.0)",
 };

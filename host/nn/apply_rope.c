@@ -4,13 +4,29 @@
 
 #include <string.h>
 
+/* Entries turn in pairs. */
+static bool turns(const pencl_layer *self, pencl_value *x, const char *axis)
+{
+    int64_t subset = (int64_t)pencl_layer_number(self, "rope_subset_size"); /* 0: no such field */
+    if (pn_spec_find(&x->view.spec, axis) < 0) {
+        pn_value_refuse(x, PENCL_E_AXIS, "the input needs the embedding axis '%s'", axis);
+        return false;
+    }
+    if ((subset > 0 ? subset : pencl_value_size(x, axis)) % 2 != 0) {
+        pn_value_refuse(x, PENCL_E_SHAPE, "an odd number of entries of '%s' cannot turn in pairs",
+                        axis);
+        return false;
+    }
+    return true;
+}
+
 pencl_value *
 pn_rope_positions(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side)
 {
     const char *axis = pencl_layer_text(self, "embedding_axis");
     pencl_value *positions =
         pencl_side_need(side, pencl_layer_text(self, "positions_input_name"), x);
-    if (positions == NULL) {
+    if (positions == NULL || !turns(self, x, axis)) {
         return NULL;
     }
     if (pencl_layer_number(self, "scale_factor") < 1) {
@@ -55,4 +71,5 @@ const pencl_layer_type pn_layer_ApplyRoPE = {
            "a = position / max_wavelength^(2i/d) / scale_factor",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 215.2276611328125 / 1.0)",
 };

@@ -20,4 +20,5 @@ const pencl_layer_type pn_layer_ApplyRoPEToSubset = {
     .doc = "ApplyRoPE on the first rope_subset_size entries, the others unchanged",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 134.9615478515625 / 1.0)",
 };

@@ -23,4 +23,5 @@ const pencl_layer_type pn_layer_BranchAndAddTogether = {
     .doc = "branches[0](x) + branches[1](x) + ...",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 296.38916015625 / 1.0)",
 };

@@ -23,4 +23,5 @@ const pencl_layer_type pn_layer_BranchAndMultiplyTogether = {
     .doc = "branches[0](x) * branches[1](x) * ...",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 111.3409423828125 / 1.0)",
 };

@@ -58,21 +58,12 @@ pencl_value *pencl_side_need(const pencl_side_inputs *side, const char *name, pe
  * there twice gets its first place. */
 static void write_step(char *step, size_t room, const pencl_layer *caller, const pencl_layer *layer)
 {
+    pn_child at = {0};
     step[0] = '\0';
-    if (caller == NULL) {
-        return;
-    }
-    for (int i = 0; i < pencl_layer_n_attributes(caller); i++) {
-        pencl_attribute a = pencl_layer_attribute(caller, i);
-        for (int k = 0; a.layers != NULL && k < a.n; k++) {
-            if (a.layers[k] != layer) {
-                continue;
-            }
-            if (a.kind == PENCL_FIELD_LAYER) {
-                snprintf(step, room, ".%s", a.name);
-            } else {
-                snprintf(step, room, ".%s[%d]", a.name, k);
-            }
+    while (pn_next_child(&at, caller)) {
+        if (at.node.layer == layer) {
+            pencl_key key = pn_child_key(caller, at.field, at.index);
+            pencl_key_print(step, room, &key);
             return;
         }
     }
@@ -126,15 +117,70 @@ pn_axis_names pn_layer_names(const pencl_layer *self, const char *field)
     return names;
 }
 
-const char *pn_layer_one_axis(const pencl_layer *self, const char *field, pencl_value *x)
+/* Names of the other axes, then the given ones: an order of all. */
+static pn_axis_names with_last(const pencl_value *x, const pn_axis_names *last)
 {
-    int n = 0;
-    const pencl_axis *axes = pencl_layer_axes(self, field, &n);
-    if (n != 1 && x != NULL) {
-        pn_graph_fail(x->graph, PENCL_E_UNSUPPORTED, "%s.%s: %d axes, only one is supported",
-                      pencl_layer_type_of(self)->name, field, n);
+    pn_axis_names all = {0};
+    for (int i = 0; i < pencl_value_n_axes(x); i++) {
+        const char *name = pencl_value_axis(x, i)->name;
+        bool listed = false;
+        for (int k = 0; k < last->n; k++) {
+            listed |= strcmp(last->names[k], name) == 0;
+        }
+        if (!listed) {
+            all.names[all.n++] = name;
+        }
     }
-    return n == 1 ? axes[0].name : NULL;
+    for (int k = 0; k < last->n && all.n < PENCL_MAX_AXES; k++) {
+        all.names[all.n++] = last->names[k];
+    }
+    return all;
+}
+
+pencl_value *
+pn_over_axes(const pencl_layer *self,
+             const char *field,
+             pencl_value *x,
+             pencl_value *(*over)(const pencl_layer *self, pencl_value *x, const char *axis))
+{
+    pn_axis_names names = pn_layer_names(self, field);
+    pencl_axis axes[PENCL_MAX_AXES] = {{{0}, 0}};
+    if (names.n == 0) {
+        return pn_graph_fail(x->graph, PENCL_E_ARITY, "%s.%s names no axis",
+                             pencl_layer_type_of(self)->name, field);
+    }
+    if (names.n == 1) {
+        return over(self, x, names.names[0]);
+    }
+    for (int i = 0; i < names.n; i++) {
+        int at = pn_spec_find(&x->view.spec, names.names[i]);
+        if (at < 0) {
+            return pn_value_refuse(x, PENCL_E_AXIS, "the input needs axis '%s'", names.names[i]);
+        }
+        axes[i] = x->view.spec.axes[at];
+    }
+    pn_axis_names order = with_last(x, &names);
+    pencl_value *y = pencl_value_reorder(x, order.names, order.n); /* the axes side by side */
+    y = pencl_value_merge(y, names.names, names.n, names.names[0]);
+    y = y == NULL ? NULL : over(self, y, names.names[0]);
+    return pencl_value_split(y, names.names[0], axes, names.n);
+}
+
+pencl_value *pn_value_rename_all(pencl_value *x, const pn_axis_names *from, const pn_axis_names *to)
+{
+    char own[PENCL_MAX_AXES][PENCL_AXIS_NAME_MAX];
+    pn_axis_names passing = {.n = from->n};
+    for (int i = 0; i < from->n; i++) { /* out of each other's way first */
+        snprintf(own[i], sizeof own[i], "axis %d of a renaming", i);
+        passing.names[i] = own[i];
+        bool same = strcmp(from->names[i], to->names[i]) == 0;
+        x = same ? x : pencl_value_rename(x, from->names[i], passing.names[i]);
+    }
+    for (int i = 0; i < from->n; i++) {
+        bool same = strcmp(from->names[i], to->names[i]) == 0;
+        x = same ? x : pencl_value_rename(x, passing.names[i], to->names[i]);
+    }
+    return x;
 }
 
 pencl_value *pn_value_refuse(pencl_value *x, pencl_status status, const char *fmt, ...)
@@ -149,4 +195,97 @@ pencl_value *pn_value_refuse(pencl_value *x, pencl_status status, const char *fm
     pn_graph_fail(x->graph, status, "%s, got %s", what, pn_text_get(&shape));
     pn_text_free(&shape);
     return NULL;
+}
+
+/* ---- variables and constants ---- */
+
+/* What the context records goes to the graph. */
+static pencl_value *fail_as(pencl_graph *g, pencl_status status)
+{
+    pn_graph_fail(g, status, "%s", g->ctx->error.text);
+    pn_error_clear(g->ctx);
+    return NULL;
+}
+
+/* The rows that the stacks being traced leave of a store: one more reference to it, or a store in
+ * the same memory. */
+static pencl_status narrow(pn_store **out, pencl_graph *g, pn_store *store)
+{
+    pn_store *kept = pn_store_ref(store);
+    for (const pn_slice *s = g->slices; s != NULL; s = s->outer) {
+        pn_store *one = NULL;
+        if (kept->spec.n_axes == 0 || strcmp(kept->spec.axes[0].name, s->axis) != 0) {
+            continue;
+        }
+        pencl_status status = pn_store_index(&one, kept, s->index);
+        if (status != PENCL_OK) {
+            pn_store_free(kept);
+            return status;
+        }
+        if (one != NULL) {
+            pn_store_free(kept);
+            kept = one;
+        }
+    }
+    *out = kept;
+    return PENCL_OK;
+}
+
+pencl_value *pencl_value_of(pencl_variable *variable, pencl_value *near)
+{
+    if (near == NULL) {
+        return NULL;
+    }
+    pencl_graph *g = near->graph;
+    if (variable == NULL) {
+        return pn_graph_fail(g, PENCL_E_ARG, "a variable is missing");
+    }
+    pn_store *store = pn_variable_store(variable);
+    if (store == NULL) {
+        return pn_graph_fail(g, PENCL_E_UNBOUND, "tried to access the value of a %s: \"%s\"",
+                             pencl_variable_type_name(variable), pencl_variable_label(variable));
+    }
+    pencl_status status = narrow(&store, g, store);
+    if (status != PENCL_OK) {
+        return fail_as(g, status);
+    }
+    pencl_value *value = pn_graph_variable(g, pencl_variable_label(variable), store);
+    pn_store_free(store); /* the graph has it */
+    for (const pn_slice *s = g->slices; s != NULL && value != NULL; s = s->outer) {
+        if (pn_spec_find(&value->view.spec, s->axis) >= 0) {
+            value = pencl_value_index(value, s->axis, s->index);
+        }
+    }
+    return value;
+}
+
+/* The elements of a constant: float32 or int32. */
+static void *fill(const pn_spec *spec, double value)
+{
+    size_t n = (size_t)pn_spec_count(spec);
+    uint32_t *all = pn_calloc(n > 0 ? n : 1, sizeof *all);
+    const int32_t whole = (int32_t)value;
+    const float real = (float)value;
+    for (size_t i = 0; all != NULL && i < n; i++) {
+        memcpy(&all[i], spec->dtype == PENCL_I32 ? (const void *)&whole : &real, sizeof *all);
+    }
+    return all;
+}
+
+pencl_value *pn_value_constant(pencl_graph *g, const pn_spec *spec, double value)
+{
+    pn_store *store = NULL;
+    void *all = fill(spec, value);
+    pencl_status status = all != NULL ? PENCL_OK : PN_NOMEM(g->ctx);
+    if (status == PENCL_OK) {
+        status = pn_store_new(&store, g->device, spec, 0, &pn_layout_plain);
+    }
+    if (status == PENCL_OK) {
+        status = pn_store_upload(store, g->ctx, all);
+    }
+    pencl_value *constant =
+        status == PENCL_OK ? pn_graph_variable(g, "constant", store) : fail_as(g, status);
+    pn_store_free(store);
+    pn_free(all);
+    return constant;
 }

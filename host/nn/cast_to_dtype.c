@@ -20,4 +20,5 @@ const pencl_layer_type pn_layer_CastToDType = {
     .doc = "x as dtype",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 172.5347900390625 / 1.0)",
 };

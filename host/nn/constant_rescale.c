@@ -15,4 +15,5 @@ const pencl_layer_type pn_layer_ConstantRescale = {
     .doc = "x * by",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 127.50732421875 / 1.0)",
 };

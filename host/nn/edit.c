@@ -1,12 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Changed copies of trees: nodes on the way to a selected one are made anew, all others shared. */
+#include "nn/layers.h"
 #include "nn/selection.h"
 
-/* What happens at the selected nodes. */
+#include <string.h>
+
+/* ---- nodes in place of one ---- */
+
+pencl_status pn_nodes_add(pn_nodes *list, pencl_ctx *ctx, pencl_node node)
+{
+    if (list->n == list->room) {
+        int room = list->room == 0 ? 2 : list->room * 2;
+        pencl_node *items = pn_realloc(list->items, (size_t)room, sizeof *items);
+        if (items == NULL) {
+            pn_node_free(node);
+            return PN_NOMEM(ctx);
+        }
+        list->items = items;
+        list->room = room;
+    }
+    list->items[list->n++] = node;
+    return PENCL_OK;
+}
+
+void pn_nodes_free(pn_nodes *lists, int n)
+{
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < lists[i].n; k++) {
+            pn_node_free(lists[i].items[k]);
+        }
+        pn_free(lists[i].items);
+    }
+}
+
+/* ---- the copy ---- */
+
 typedef struct edit {
     const pencl_selection *s;
-    pencl_layer *instead; /* stands in for each; NULL: they stay */
-    pencl_layer *after;   /* follows each in its parent's list; NULL: nothing does */
+    const pn_nodes *instead; /* of each item */
+    pencl_selection *kept;   /* gets number `selected` of each list, at its new place; or NULL */
+    int selected;
+    pn_step steps[PN_MAX_DEPTH]; /* the place in the new tree */
 } edit;
 
 /* Selected nodes first .. end-1. */
@@ -16,7 +50,7 @@ typedef struct span {
 } span;
 
 static pencl_status
-rebuild(pencl_layer **out, const edit *e, pencl_layer *node, int depth, span selected);
+rebuild(pencl_layer **out, edit *e, const pencl_layer *node, int depth, span selected);
 
 /* Those of `rest` at or below the child whose step from this depth is (field, index), taken off
  * its front: selected nodes are in the order of a walk. */
@@ -34,134 +68,246 @@ static span take_below(const edit *e, span *rest, int depth, int field, int inde
     return here;
 }
 
-/* Replaces the attribute's layers, borrowed, by those of the copy, owned. */
-static pencl_status
-rebuild_layers(pencl_attribute *a, const edit *e, int depth, int field, span *rest)
+/* Adds what the child becomes to the new children of its field. */
+static pencl_status add_child(edit *e, pn_nodes *to, pencl_node child, int depth, span here)
 {
-    const pencl_attribute old = *a;
-    size_t room = (size_t)(old.n + rest->end - rest->first); /* each may get a follower */
-    pencl_layer **layers = pn_calloc(room, sizeof(pencl_layer *));
-    a->layers = layers;
-    a->n = 0;
-    if (layers == NULL) {
-        return PN_NOMEM(e->s->ctx);
+    pencl_ctx *ctx = e->s->ctx;
+    if (here.first == here.end) {
+        return pn_nodes_add(to, ctx, pn_node_ref(child));
     }
-    for (int i = 0; i < old.n; i++) {
-        span here = take_below(e, rest, depth, field, i);
-        if (here.first == here.end) {
-            layers[a->n++] = pencl_layer_ref(old.layers[i]);
-            continue;
-        }
+    e->steps[depth].index = to->n;
+    if (e->s->items[here.first].depth > depth + 1) {
         pencl_layer *layer = NULL;
-        PENCL_TRY(rebuild(&layer, e, old.layers[i], depth + 1, here));
-        layers[a->n++] = layer;
-        if (e->after != NULL && e->s->items[here.first].depth == depth + 1) {
-            layers[a->n++] = pencl_layer_ref(e->after);
+        PENCL_TRY(rebuild(&layer, e, child.layer, depth + 1, here));
+        return pn_nodes_add(to, ctx, pencl_layer_node(layer));
+    }
+    const pn_nodes *nodes = &e->instead[here.first];
+    for (int i = 0; i < nodes->n; i++) {
+        e->steps[depth].index = to->n;
+        if (e->kept != NULL && i == e->selected) {
+            pn_selection_push(e->kept, nodes->items[i], e->steps, depth + 1);
         }
+        PENCL_TRY(pn_nodes_add(to, ctx, pn_node_ref(nodes->items[i])));
     }
     return PENCL_OK;
 }
 
-/* The copy of a node with at least one selected node at or below it. */
+/* The new children of a field: owned by `to`. */
 static pencl_status
-rebuild(pencl_layer **out, const edit *e, pencl_layer *node, int depth, span selected)
+add_children(edit *e, pn_nodes *to, const pencl_layer *node, int field, int depth, span *rest)
 {
-    if (e->s->items[selected.first].depth == depth) {
-        *out = pencl_layer_ref(e->instead != NULL ? e->instead : node);
+    int n = 0;
+    const pencl_attribute *a = &pencl_layer_attributes(node, &n)[field];
+    int size = a->kind == PENCL_FIELD_VARIABLE ? 1 : a->layers != NULL ? a->n : 0;
+    e->steps[depth] = (pn_step){.field = field};
+    for (int i = 0; i < size; i++) {
+        span here = take_below(e, rest, depth, field, i);
+        PENCL_TRY(add_child(e, to, pn_layer_child_at(node, field, i), depth, here));
+    }
+    return PENCL_OK;
+}
+
+/* Makes an attribute of its new children; the list of layers is at `layers`. */
+static pencl_status put_children(pencl_attribute *a,
+                                 pencl_ctx *ctx,
+                                 const pencl_layer_type *type,
+                                 const pn_nodes *nodes,
+                                 pencl_layer ***layers)
+{
+    for (int i = 0; i < nodes->n; i++) {
+        PENCL_TRY(pn_attribute_need(ctx, type, a, nodes->items[i]));
+    }
+    if (a->kind == PENCL_FIELD_VARIABLE) {
+        a->variable = nodes->items[0].variable;
         return PENCL_OK;
     }
-    int n = pencl_layer_n_attributes(node);
-    pencl_attribute *attributes = pn_calloc((size_t)n, sizeof *attributes);
-    if (attributes == NULL) {
-        return PN_NOMEM(e->s->ctx);
+    *layers = pn_calloc((size_t)nodes->n + 1, sizeof(pencl_layer *));
+    if (*layers == NULL) {
+        return PN_NOMEM(ctx);
     }
-    pencl_status status = PENCL_OK;
-    for (int field = 0; field < n && status == PENCL_OK; field++) {
-        attributes[field] = pencl_layer_attribute(node, field);
-        if (attributes[field].layers != NULL) {
-            status = rebuild_layers(&attributes[field], e, depth, field, &selected);
+    for (int i = 0; i < nodes->n; i++) {
+        (*layers)[i] = nodes->items[i].layer;
+    }
+    a->layers = *layers;
+    a->n = nodes->n;
+    return PENCL_OK;
+}
+
+/* What rebuild owns of one attribute of the new node. */
+typedef struct new_field {
+    pn_nodes children;
+    pencl_layer **layers;
+} new_field;
+
+static pencl_status rebuild_fields(pencl_attribute *a,
+                                   new_field *fields,
+                                   edit *e,
+                                   const pencl_layer *node,
+                                   int depth,
+                                   span selected)
+{
+    int n = 0;
+    const pencl_attribute *old = pencl_layer_attributes(node, &n);
+    for (int i = 0; i < n; i++) {
+        a[i] = old[i];
+        if (old[i].kind != PENCL_FIELD_VARIABLE && old[i].layers == NULL) {
+            continue;
         }
+        PENCL_TRY(add_children(e, &fields[i].children, node, i, depth, &selected));
+        PENCL_TRY(put_children(&a[i], e->s->ctx, pencl_layer_type_of(node), &fields[i].children,
+                               &fields[i].layers));
+    }
+    return PENCL_OK;
+}
+
+/* The copy of a node with at least one selected node below it. */
+static pencl_status
+rebuild(pencl_layer **out, edit *e, const pencl_layer *node, int depth, span selected)
+{
+    int n = 0;
+    pencl_layer_attributes(node, &n);
+    pencl_attribute *a = pn_calloc((size_t)n, sizeof *a);
+    new_field *fields = pn_calloc((size_t)n, sizeof *fields);
+    pencl_status status = a != NULL && fields != NULL ? PENCL_OK : PN_NOMEM(e->s->ctx);
+    if (status == PENCL_OK) {
+        status = rebuild_fields(a, fields, e, node, depth, selected);
     }
     if (status == PENCL_OK) {
-        status = pn_layer_new(out, e->s->ctx, pencl_layer_type_of(node), attributes, n);
+        status = pn_layer_new(out, e->s->ctx, pencl_layer_type_of(node), a, n);
     }
-    for (int field = 0; field < n; field++) {
-        for (int i = 0; attributes[field].layers != NULL && i < attributes[field].n; i++) {
-            pencl_layer_free(attributes[field].layers[i]);
-        }
-        pn_free((void *)attributes[field].layers);
+    for (int i = 0; fields != NULL && i < n; i++) {
+        pn_nodes_free(&fields[i].children, 1);
+        pn_free((void *)fields[i].layers);
     }
-    pn_free(attributes);
+    pn_free(fields);
+    pn_free(a);
     return status;
 }
 
-/* The whole tree, changed. */
-static pencl_status apply(pencl_layer **out, const edit *e)
+static pencl_status edit_root(pencl_node *out, edit *e)
 {
     const pencl_selection *s = e->s;
     if (s->n == 0) {
-        *out = pencl_layer_ref(s->root);
+        *out = pn_node_ref(s->root);
         return PENCL_OK;
     }
-    return rebuild(out, e, s->root, 0, (span){0, s->n});
+    if (s->items[0].depth == 0) {
+        *out = pn_node_ref(e->instead[0].items[0]);
+        if (e->kept != NULL) {
+            pn_selection_push(e->kept, *out, e->steps, 0);
+        }
+        return PENCL_OK;
+    }
+    pencl_layer *root = NULL;
+    PENCL_TRY(rebuild(&root, e, s->root.layer, 0, (span){0, s->n}));
+    *out = pencl_layer_node(root);
+    return PENCL_OK;
 }
 
-pencl_status
-pencl_selection_set(pencl_layer **out, const pencl_selection *s, pencl_layer *replacement)
+pencl_status pn_edit(pencl_node *out,
+                     const pencl_selection *s,
+                     const pn_nodes *instead,
+                     pencl_selection *kept,
+                     int selected)
 {
-    *out = NULL;
-    PENCL_TRY(pn_selection_settle(s));
-    if (replacement == NULL) {
-        return PN_FAIL(s->ctx, PENCL_E_ARG, "set: no replacement");
-    }
-    return apply(out, &(edit){.s = s, .instead = replacement});
-}
-
-/* penzai's rule and words: only lists can grow. */
-static pencl_status need_list_parent(const pencl_selection *s, const pn_selected *item)
-{
-    static const char rule[] = "insert_after requires all selected nodes to be children of lists";
-    if (item->depth == 0) {
-        return PN_FAIL(s->ctx, PENCL_E_ARG, "%s, but the root node was selected", rule);
-    }
-    const pencl_layer *parent = s->root;
-    for (int i = 0; i + 1 < item->depth; i++) {
-        const pn_step *step = &item->steps[i];
-        parent = pencl_layer_attribute(parent, step->field).layers[step->index];
-    }
-    int field = item->steps[item->depth - 1].field;
-    if (pencl_layer_attribute(parent, field).kind != PENCL_FIELD_LAYERS) {
-        return PN_FAIL(s->ctx, PENCL_E_ARG,
-                       "%s, but the node at path %s was contained in a node of type %s", rule,
-                       item->path, pencl_layer_type_of(parent)->name);
+    edit e = {.s = s, .instead = instead, .kept = kept, .selected = selected};
+    *out = (pencl_node){0};
+    PENCL_TRY(edit_root(out, &e));
+    if (kept != NULL) {
+        pn_node_free(kept->root);
+        kept->root = pn_node_ref(*out);
+        pn_selection_name(kept);
     }
     return PENCL_OK;
 }
 
-pencl_status
-pencl_selection_insert_after(pencl_layer **out, const pencl_selection *s, pencl_layer *layer)
+/* ---- a function of each node ---- */
+
+pencl_place pn_selected_place(const pencl_selection *s, int i)
 {
-    *out = NULL;
-    PENCL_TRY(pn_selection_settle(s));
-    if (layer == NULL) {
-        return PN_FAIL(s->ctx, PENCL_E_ARG, "insert_after: no layer to insert");
-    }
-    for (int i = 0; i < s->n; i++) {
-        PENCL_TRY(need_list_parent(s, &s->items[i]));
-    }
-    return apply(out, &(edit){.s = s, .after = layer});
+    return (pencl_place){
+        .node = s->items[i].node, .path = s->items[i].path, .within = "", .index = i};
 }
 
-pencl_status pencl_selection_capture(pencl_layer **out, const pencl_selection *s, const char *name)
+/* Calls the caller's function; when it fails, a text that it left stays. */
+static pencl_status
+call_change(pn_nodes *to, const pencl_selection *s, int i, pencl_node_change *change, void *user)
 {
+    pencl_place place = pn_selected_place(s, i);
+    pencl_node node = {0};
+    pencl_status status = change(&node, &place, user);
+    if (status != PENCL_OK) {
+        return PN_FAIL(s->ctx, status, "the function failed at path '%s'", place.path);
+    }
+    if (node.layer == NULL && node.variable == NULL) {
+        return PN_FAIL(s->ctx, PENCL_E_ARG, "there is no replacement for path '%s'", place.path);
+    }
+    return pn_nodes_add(to, s->ctx, node);
+}
+
+pencl_status pn_edit_each(pencl_node *out,
+                          const pencl_selection *s,
+                          pencl_node_change *change,
+                          void *user,
+                          pencl_selection *kept)
+{
+    pn_nodes *instead = pn_calloc((size_t)s->n + 1, sizeof *instead);
+    pencl_status status = instead != NULL ? PENCL_OK : PN_NOMEM(s->ctx);
+    for (int i = 0; i < s->n && status == PENCL_OK; i++) {
+        status = call_change(&instead[i], s, i, change, user);
+    }
+    if (status == PENCL_OK) {
+        status = pn_edit(out, s, instead, kept, 0);
+    }
+    if (instead != NULL) {
+        pn_nodes_free(instead, s->n);
+    }
+    pn_free(instead);
+    return status;
+}
+
+/* The changed tree, whose root must be a layer. */
+static pencl_status layer_of(pencl_layer **out, const pencl_selection *s, pencl_node root)
+{
+    if (root.layer == NULL) {
+        const char *name = pn_node_type_name(root);
+        pencl_status status =
+            PN_FAIL(s->ctx, PENCL_E_FIELDS, "a %s cannot be the root of a tree", name);
+        pn_node_free(root);
+        return status;
+    }
+    *out = root.layer;
+    return PENCL_OK;
+}
+
+pencl_status pencl_selection_apply(pencl_layer **out,
+                                   const pencl_selection *s,
+                                   pencl_node_change *change,
+                                   void *user)
+{
+    pencl_node root = {0};
     *out = NULL;
     PENCL_TRY(pn_selection_settle(s));
-    PENCL_TRY(pn_selection_only(s, "capture"));
-    pencl_layer *capture = pn_nn_capture(s->ctx, name, pencl_layer_ref(s->items[0].node));
-    if (capture == NULL) {
-        return s->ctx->error.status;
+    PENCL_TRY(pn_edit_each(&root, s, change, user, NULL));
+    return layer_of(out, s, root);
+}
+
+pencl_selection *
+pencl_selection_apply_and_keep(pencl_selection *s, pencl_node_change *change, void *user)
+{
+    if (pn_selection_failed(s)) {
+        return s;
     }
-    pencl_status status = apply(out, &(edit){.s = s, .instead = capture});
-    pencl_layer_free(capture);
-    return status;
+    pencl_node root = {0};
+    pencl_selection *kept = pn_selection_empty(s);
+    pn_error_clear(s->ctx);
+    pencl_status status =
+        kept != NULL ? pn_edit_each(&root, s, change, user, kept) : PN_NOMEM(s->ctx);
+    if (status != PENCL_OK) {
+        pencl_selection_free(kept);
+        return pn_selection_fail_as(s, status);
+    }
+    pn_node_free(root); /* kept has it */
+    pn_selection_take(s, kept);
+    return s;
 }

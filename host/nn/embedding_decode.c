@@ -31,4 +31,5 @@ const pencl_layer_type pn_layer_EmbeddingDecode = {
     .doc = "sum of x * table.embeddings over every axis but the vocabulary",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 256.4154052734375 / 1.0)",
 };

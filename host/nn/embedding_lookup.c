@@ -17,4 +17,5 @@ const pencl_layer_type pn_layer_EmbeddingLookup = {
     .doc = "table.embeddings at the token ids",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 159.620361328125 / 1.0)",
 };

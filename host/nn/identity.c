@@ -2,7 +2,8 @@
 /* Identity: the input, unchanged. */
 #include "nn/layers.h"
 
-static pencl_value *apply(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side)
+pencl_value *
+pn_identity_apply(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side)
 {
     (void)self;
     (void)side;
@@ -15,6 +16,7 @@ const pencl_layer_type pn_layer_Identity = {
     .name = "Identity",
     .doc = "x",
     .fields = fields,
-    .apply = apply,
+    .apply = pn_identity_apply,
     .color = "#cdcdcd",
+    .fill = PN_PALE("#cdcdcd"),
 };

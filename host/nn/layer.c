@@ -13,12 +13,6 @@ struct pencl_layer {
     pencl_attribute attributes[]; /* in the order of the type's fields; own what they point at */
 };
 
-static const pencl_layer_type *const types[] = {
-#define LAYER(name) &pn_layer_##name,
-#include "nn/layers.def"
-#undef LAYER
-};
-
 /* ---- making a node ---- */
 
 static int count_fields(const pencl_layer_type *type)
@@ -148,7 +142,7 @@ static pencl_status copy_attribute(pencl_attribute *to,
         if (from->variable == NULL) {
             return missing(ctx, type, from->name);
         }
-        to->variable = pn_variable_ref(from->variable);
+        to->variable = pencl_variable_ref(from->variable);
         return PENCL_OK;
     case PENCL_FIELD_NUMBER:
         to->number = from->number;
@@ -214,14 +208,42 @@ pencl_status pn_layer_new(pencl_layer **out,
     return PENCL_OK;
 }
 
-pencl_status pencl_layer_new(pencl_layer **out,
-                             pencl_ctx *ctx,
-                             const pencl_layer_type *type,
-                             const pencl_attribute *attributes,
-                             int n)
+pencl_status pencl_layer_from_attributes(pencl_layer **out,
+                                         pencl_ctx *ctx,
+                                         const pencl_layer_type *type,
+                                         const pencl_attribute *given,
+                                         int n)
 {
     pn_error_clear(ctx);
-    return pn_layer_new(out, ctx, type, attributes, n);
+    return pn_layer_new(out, ctx, type, given, n);
+}
+
+pencl_status pencl_layer_replace(pencl_layer **out,
+                                 pencl_ctx *ctx,
+                                 const pencl_layer *layer,
+                                 const pencl_attribute *changes,
+                                 int n)
+{
+    *out = NULL;
+    pn_error_clear(ctx);
+    for (int i = 0; i < n; i++) {
+        if (changes[i].name == NULL ||
+            find_attribute(layer->attributes, layer->n, changes[i].name) == NULL) {
+            return PN_FAIL(ctx, PENCL_E_FIELDS, "%s has no field '%s'", layer->type->name,
+                           changes[i].name != NULL ? changes[i].name : "");
+        }
+    }
+    pencl_attribute *all = pn_calloc((size_t)layer->n + 1, sizeof *all);
+    if (all == NULL) {
+        return PN_NOMEM(ctx);
+    }
+    for (int i = 0; i < layer->n; i++) {
+        const pencl_attribute *change = find_attribute(changes, n, layer->attributes[i].name);
+        all[i] = change != NULL ? *change : layer->attributes[i];
+    }
+    pencl_status status = pn_layer_new(out, ctx, layer->type, all, layer->n);
+    pn_free(all);
+    return status;
 }
 
 /* ---- references ---- */
@@ -258,41 +280,18 @@ void pencl_layer_free(pencl_layer *layer)
     pn_free(layer);
 }
 
-/* ---- reflection ---- */
+/* ---- fields ---- */
 
 const pencl_layer_type *pencl_layer_type_of(const pencl_layer *layer)
 {
     return layer->type;
 }
 
-const pencl_layer_type *pencl_layer_type_named(const char *name)
+const pencl_attribute *pencl_layer_attributes(const pencl_layer *layer, int *n)
 {
-    for (size_t i = 0; i < PN_COUNT(types); i++) {
-        if (strcmp(types[i]->name, name) == 0) {
-            return types[i];
-        }
-    }
-    return NULL;
+    *n = layer->n;
+    return layer->attributes;
 }
-
-bool pn_layer_is(const pencl_layer *layer, const char *type)
-{
-    return strcmp(layer->type->name, type) == 0 || (strcmp(type, pn_layer_Sequential.name) == 0 &&
-                                                    layer->type->fields == pn_sequential_fields);
-}
-
-int pencl_layer_n_attributes(const pencl_layer *layer)
-{
-    return layer->n;
-}
-
-pencl_attribute pencl_layer_attribute(const pencl_layer *layer, int i)
-{
-    const pencl_attribute none = {0};
-    return i >= 0 && i < layer->n ? layer->attributes[i] : none;
-}
-
-/* ---- fields by name ---- */
 
 /* The field, or one that is all zero. */
 static pencl_attribute field_named(const pencl_layer *layer, const char *field)

@@ -14,6 +14,24 @@ extern const pencl_field pn_sequential_fields[];
 pencl_value *
 pn_sequential_apply(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side);
 
+/* E_FIELDS unless the attribute may hold the node. */
+pencl_status pn_attribute_need(pencl_ctx *ctx,
+                               const pencl_layer_type *type,
+                               const pencl_attribute *a,
+                               pencl_node node);
+
+/* pencl_layer_unflatten with the right number of children, the error record kept. */
+pencl_status pn_layer_with_children(pencl_layer **out,
+                                    pencl_ctx *ctx,
+                                    const pencl_layer *like,
+                                    const pencl_node *children);
+
+pencl_color pn_color(const char *border, const char *fill);
+/* A colour whose hue is keyed by a text. */
+pencl_color pn_color_of_text(const char *text);
+/* The pale form of a CSS colour, with which penzai fills the boxes of groups. */
+#define PN_PALE(css) "color-mix(in oklab, " css " 25%, white)"
+
 /* The i-th layer of a field, called on x. */
 pencl_value *pn_layer_run(const pencl_layer *self,
                           const char *field,
@@ -27,17 +45,51 @@ typedef struct pn_axis_names {
     const char *names[PENCL_MAX_AXES];
 } pn_axis_names;
 pn_axis_names pn_layer_names(const pencl_layer *self, const char *field);
-/* The name in a field of exactly one axis; else NULL and E_UNSUPPORTED on x's graph. */
-const char *pn_layer_one_axis(const pencl_layer *self, const char *field, pencl_value *x);
+/* `over` called on the one axis that a field names, or on its axes merged into one and then split
+ * again. */
+pencl_value *
+pn_over_axes(const pencl_layer *self,
+             const char *field,
+             pencl_value *x,
+             pencl_value *(*over)(const pencl_layer *self, pencl_value *x, const char *axis));
+/* Axes renamed at once: names may change places. */
+pencl_value *
+pn_value_rename_all(pencl_value *x, const pn_axis_names *from, const pn_axis_names *to);
 
 /* Records an error that ends with x's shape: "text, got float32(| seq:2)". Returns NULL. */
 pencl_value *pn_value_refuse(pencl_value *x, pencl_status status, const char *fmt, ...)
     PN_PRINTF(3, 4);
 
+pencl_value *
+pn_identity_apply(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side);
+extern const pencl_field pn_dropout_fields[];
+
+/* Every element is `value`; the graph keeps it. */
+pencl_value *pn_value_constant(pencl_graph *graph, const pn_spec *spec, double value);
+
 /* The positions that a RoPE layer reads, checked against x as penzai does; NULL on error. */
 pencl_value *
 pn_rope_positions(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side);
-/* Scores masked by positions; window 0: any distance. */
+
+/* What stands for a score that is masked out: of layers and of the mask op. */
+#define PN_MASKED_OUT_VALUE (-2.3819763e38)
+/* The layer's masked_out_value must be that; else E_UNSUPPORTED on x's graph. */
+bool pn_masked_value_fits(const pencl_layer *self, pencl_value *x);
+
+typedef struct pn_mask_inputs {
+    pencl_value *positions;    /* of the queries: int32 with seq */
+    pencl_value *kv_positions; /* int32 with seq or kv_seq */
+    bool keys_are_tokens;      /* no cache: the keys are those of the same tokens */
+    const char *seq;
+    const char *kv_seq;
+} pn_mask_inputs;
+/* Scores masked by positions, and by the sequence ids among the side inputs; window 0: any
+ * distance. NULL in gives NULL out. */
+pencl_value *pn_mask_by_positions(pencl_value *scores,
+                                  const pn_mask_inputs *in,
+                                  const pencl_side_inputs *side,
+                                  int64_t window);
+/* The same with the positions that the layer's fields name. */
 pencl_value *pn_mask_scores(const pencl_layer *self,
                             pencl_value *scores,
                             const pencl_side_inputs *side,

@@ -2,7 +2,9 @@
 /* Linear: a contraction with weights over named axes. Axes of the weights that are neither in nor
  * out are parallel: input, weights and output share them. */
 #include "nn/layers.h"
+#include "nn/structure.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool has_name(const pn_axis_names *list, const char *name)
@@ -15,48 +17,43 @@ static bool has_name(const pn_axis_names *list, const char *name)
     return false;
 }
 
-/* The label without ".weights", as penzai begins the texts of its errors. */
-static int name_length(const char *label)
+/* "(label without .weights) ", as penzai begins its texts. */
+static void write_prefix(char *out, size_t room, const char *label)
 {
-    const char *end = strstr(label, ".weights");
-    return (int)(end != NULL ? (size_t)(end - label) : strlen(label));
+    static const char end[] = ".weights";
+    size_t size = strlen(label);
+    out[0] = '\0';
+    if (size >= strlen(end) && strcmp(label + size - strlen(end), end) == 0) {
+        snprintf(out, room, "(%.*s) ", (int)(size - strlen(end)), label);
+    }
 }
 
-/* penzai's contract: floating, every in and parallel axis there with its size, no out axis. */
+/* penzai's contract: floating, every in and parallel axis there with its size, no out axis. The
+ * output then has its structure by construction. */
 static bool takes(const pencl_layer *self, pencl_value *x, const pn_spec *weights)
 {
-    const char *label = pencl_variable_label(pencl_layer_variable(self, "weights"));
     pn_axis_names out = pn_layer_names(self, "out_axis_names");
-    const pn_spec *got = &x->view.spec;
-    int length = name_length(label);
-    if (got->dtype == PENCL_I32) {
-        pn_value_refuse(x, PENCL_E_DTYPE, "(%.*s) the input must be floating", length, label);
-        return false;
-    }
+    pn_pattern pattern = {.rest = "B", .dtype_class = PN_CLASS_FLOATING};
+    pn_check check = {0};
+    char prefix[256];
+    write_prefix(prefix, sizeof prefix,
+                 pencl_variable_label(pencl_layer_variable(self, "weights")));
     for (int i = 0; i < weights->n_axes; i++) {
-        const char *axis = weights->axes[i].name;
-        int at = pn_spec_find(got, axis);
-        if (has_name(&out, axis)) {
-            if (at >= 0) {
-                pn_value_refuse(x, PENCL_E_AXIS,
-                                "(%.*s) the input already has the output axis '%s'", length, label,
-                                axis);
-                return false;
-            }
-        } else if (at < 0) {
-            pn_value_refuse(x, PENCL_E_AXIS, "(%.*s) the input needs axis '%s' of size %lld",
-                            length, label, axis, (long long)weights->axes[i].size);
-            return false;
-        } else if (got->axes[at].size != weights->axes[i].size) {
-            pn_value_refuse(x, PENCL_E_SHAPE,
-                            "(%.*s) axis '%s' is %lld in the input, %lld in the "
-                            "weights",
-                            length, label, axis, (long long)got->axes[at].size,
-                            (long long)weights->axes[i].size);
+        const pencl_axis *axis = &weights->axes[i];
+        if (!has_name(&out, axis->name)) {
+            pn_pattern_add(&pattern, axis->name, "", axis->size);
+        }
+    }
+    pn_check_value(&check, "root", x, &pattern);
+    for (int i = 0; i < out.n; i++) {
+        if (x->items == NULL && pn_spec_find(&x->view.spec, out.names[i]) >= 0) {
+            pn_text_free(&check.wrong);
+            pn_value_refuse(x, PENCL_E_AXIS, "%sthe input already has the output axis '%s'", prefix,
+                            out.names[i]);
             return false;
         }
     }
-    return true;
+    return pn_check_end(&check, x->graph, prefix);
 }
 
 static pencl_value *apply(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side)

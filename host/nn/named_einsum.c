@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NamedEinsum: the contraction of two inputs by axis names.
+/* NamedEinsum: the contraction of inputs by axis names.
  *
  * penzai's fields as texts: a term is a list of words "axis:index" (or "axis", its own index),
- * input_axes holds two terms with a comma between. Axes that no term names are batch axes. An axis
- * works under the name that its index has in the output, or else in the first input:
+ * input_axes holds a term for each input with commas between. Axes that no term names are batch
+ * axes, which all inputs must have. An axis works under the name that its index has in the output,
+ * or else in the first input that has the index:
  *
  *     {"seq:tq heads:h projection:p, seq:tkv heads:h projection:p", "seq:tq heads:h kv_seq:tkv"}
  *
- * renames the second seq to kv_seq and sums over projection. */
+ * renames the second seq to kv_seq and sums over projection. Inputs are contracted from left to
+ * right. An index must be in the output or in two inputs: sums over one input alone, and an index
+ * twice in one term, are not supported. */
 #include "nn/layers.h"
+#include "nn/structure.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,39 +26,12 @@ typedef struct term {
 } term;
 
 typedef struct einsum {
-    term first;
-    term second;
+    int n;
+    term inputs[PN_MAX_PATTERNS];
     term output;
 } einsum;
 
-/* Reads a term up to a comma or the end; *at moves behind it. */
-static bool parse_term(term *t, const char **at)
-{
-    t->n = 0;
-    const char *p = *at;
-    while (p[strspn(p, " ")] != '\0' && p[strspn(p, " ")] != ',') {
-        p += strspn(p, " ");
-        size_t word = strcspn(p, " ,");
-        size_t axis = strcspn(p, ": ,");
-        size_t index = word > axis ? axis + 1 : 0; /* without a colon: the axis itself */
-        if (t->n == PENCL_MAX_AXES || word >= PENCL_AXIS_NAME_MAX || axis == 0 || index == word) {
-            return false;
-        }
-        snprintf(t->words[t->n].axis, PENCL_AXIS_NAME_MAX, "%.*s", (int)axis, p);
-        snprintf(t->words[t->n].index, PENCL_AXIS_NAME_MAX, "%.*s", (int)(word - index), p + index);
-        t->n++;
-        p += word;
-    }
-    p += strspn(p, " ");
-    *at = *p == ',' ? p + 1 : p;
-    return true;
-}
-
-static bool parse(einsum *e, const char *inputs, const char *output)
-{
-    return parse_term(&e->first, &inputs) && parse_term(&e->second, &inputs) && *inputs == '\0' &&
-           parse_term(&e->output, &output) && *output == '\0';
-}
+/* ---- reading ---- */
 
 /* The axis of an index in a term, or NULL. */
 static const char *axis_of(const term *t, const char *index)
@@ -67,62 +44,187 @@ static const char *axis_of(const term *t, const char *index)
     return NULL;
 }
 
-/* The name under which an index works. */
-static const char *name_of(const einsum *e, const char *index)
+static bool has_axis(const term *t, const char *axis)
 {
-    const char *name = axis_of(&e->output, index);
-    if (name == NULL) {
-        name = axis_of(&e->first, index);
-    }
-    return name != NULL ? name : axis_of(&e->second, index);
-}
-
-/* The input with its axes under the names they work under. */
-static pencl_value *rename_axes(const einsum *e, const term *t, pencl_value *x)
-{
-    for (int i = 0; x != NULL && i < t->n; i++) {
-        if (pn_spec_find(&x->view.spec, t->words[i].axis) < 0) {
-            return pn_value_refuse(x, PENCL_E_AXIS, "input %d needs axis '%s'", t == &e->second,
-                                   t->words[i].axis);
-        }
-    }
     for (int i = 0; i < t->n; i++) {
-        const char *name = name_of(e, t->words[i].index);
-        if (strcmp(t->words[i].axis, name) != 0) {
-            x = pencl_value_rename(x, t->words[i].axis, name);
+        if (strcmp(t->words[i].axis, axis) == 0) {
+            return true;
         }
     }
-    return x;
+    return false;
 }
 
-/* The names summed over: indices of both inputs that the output lacks. False when an input alone
- * has one, or the output has one of its own. */
-static bool contracted(const einsum *e, pn_axis_names *sum)
+/* Reads a term up to a comma or the end; *at moves to it. */
+static bool parse_term(term *t, const char **at)
 {
-    sum->n = 0;
-    for (int i = 0; i < e->first.n; i++) {
-        const char *index = e->first.words[i].index;
-        if (axis_of(&e->output, index) != NULL) {
-            continue;
-        }
-        if (axis_of(&e->second, index) == NULL) {
+    const char *p = *at;
+    for (p += strspn(p, " "); *p != '\0' && *p != ','; p += strspn(p, " ")) {
+        char axis_name[PENCL_AXIS_NAME_MAX];
+        char index_name[PENCL_AXIS_NAME_MAX];
+        size_t word = strcspn(p, " ,");
+        size_t axis = strcspn(p, ": ,");
+        size_t index = word > axis ? axis + 1 : 0; /* without a colon: the axis itself */
+        if (t->n == PENCL_MAX_AXES || word >= PENCL_AXIS_NAME_MAX || axis == 0 || index == word) {
             return false;
         }
-        sum->names[sum->n++] = name_of(e, index);
-    }
-    for (int i = 0; i < e->second.n; i++) {
-        const char *index = e->second.words[i].index;
-        if (axis_of(&e->output, index) == NULL && axis_of(&e->first, index) == NULL) {
+        pn_copy(axis_name, axis + 1, p);
+        pn_copy(index_name, word - index + 1, p + index);
+        if (has_axis(t, axis_name) || axis_of(t, index_name) != NULL) {
             return false;
         }
+        pn_copy(t->words[t->n].axis, PENCL_AXIS_NAME_MAX, axis_name);
+        pn_copy(t->words[t->n++].index, PENCL_AXIS_NAME_MAX, index_name);
+        p += word;
     }
-    for (int i = 0; i < e->output.n; i++) {
-        const char *index = e->output.words[i].index;
-        if (axis_of(&e->first, index) == NULL && axis_of(&e->second, index) == NULL) {
+    *at = p;
+    return true;
+}
+
+/* How many inputs have the index. */
+static int count_inputs(const einsum *e, const char *index)
+{
+    int n = 0;
+    for (int i = 0; i < e->n; i++) {
+        n += axis_of(&e->inputs[i], index) != NULL;
+    }
+    return n;
+}
+
+/* Every index is in the output or in two inputs, those of the output come from an input. */
+static bool is_contraction(const einsum *e)
+{
+    for (int i = 0; i < e->n; i++) {
+        const term *t = &e->inputs[i];
+        for (int k = 0; k < t->n; k++) {
+            if (axis_of(&e->output, t->words[k].index) == NULL &&
+                count_inputs(e, t->words[k].index) < 2) {
+                return false;
+            }
+        }
+    }
+    for (int k = 0; k < e->output.n; k++) {
+        if (count_inputs(e, e->output.words[k].index) == 0) {
             return false;
         }
     }
     return true;
+}
+
+static bool parse(einsum *e, const char *inputs, const char *output)
+{
+    *e = (einsum){0};
+    for (const char *at = inputs;; at++) {
+        if (e->n == PN_MAX_PATTERNS || !parse_term(&e->inputs[e->n++], &at)) {
+            return false;
+        }
+        if (*at == '\0') {
+            break;
+        }
+    }
+    return parse_term(&e->output, &output) && *output == '\0' && is_contraction(e);
+}
+
+/* ---- names ---- */
+
+/* The name under which an index works. An index that is summed over takes its first axis' name,
+ * unless that is an axis of the output or of another such index. */
+static void write_name(char out[PENCL_AXIS_NAME_MAX], const einsum *e, const char *index)
+{
+    const char *name = axis_of(&e->output, index);
+    if (name != NULL) {
+        pn_copy(out, PENCL_AXIS_NAME_MAX, name);
+        return;
+    }
+    bool taken = false;
+    for (int i = e->n - 1; i >= 0; i--) {
+        const char *axis = axis_of(&e->inputs[i], index);
+        name = axis != NULL ? axis : name;
+    }
+    for (int i = 0; i < e->n; i++) {
+        for (int k = 0; k < e->inputs[i].n; k++) {
+            taken |= strcmp(e->inputs[i].words[k].axis, name) == 0 &&
+                     strcmp(e->inputs[i].words[k].index, index) != 0;
+        }
+    }
+    if (taken || has_axis(&e->output, name)) {
+        snprintf(out, PENCL_AXIS_NAME_MAX, "%.*s'", PENCL_AXIS_NAME_MAX - 2, index);
+        return;
+    }
+    pn_copy(out, PENCL_AXIS_NAME_MAX, name);
+}
+
+/* Input i with its axes under the names they work under. */
+static pencl_value *rename_input(const einsum *e, int i, pencl_value *x)
+{
+    const term *t = &e->inputs[i];
+    char names[PENCL_MAX_AXES][PENCL_AXIS_NAME_MAX];
+    pn_axis_names from = {.n = t->n};
+    pn_axis_names to = {.n = t->n};
+    for (int k = 0; k < t->n; k++) {
+        write_name(names[k], e, t->words[k].index);
+        from.names[k] = t->words[k].axis;
+        to.names[k] = names[k];
+    }
+    return pn_value_rename_all(x, &from, &to);
+}
+
+/* ---- contracting ---- */
+
+/* penzai's contract: exactly the axes of its term and the same batch axes, floating; equal sizes
+ * where indices are equal. */
+static bool takes(const einsum *e, pencl_value *const x[])
+{
+    pn_check check = {0};
+    for (int i = 0; i < e->n; i++) {
+        const term *t = &e->inputs[i];
+        pn_pattern pattern = {.rest = "B", .dtype_class = PN_CLASS_FLOATING};
+        char where[24];
+        for (int k = 0; k < t->n; k++) {
+            pn_pattern_add(&pattern, t->words[k].axis, t->words[k].index, -1);
+        }
+        snprintf(where, sizeof where, "root[%d]", i);
+        pn_check_value(&check, where, x[i], &pattern);
+    }
+    for (int k = 0; check.n_rests > 0 && k < e->output.n; k++) {
+        const char *axis = e->output.words[k].axis;
+        if (check.status == PENCL_OK && pn_spec_find(&check.rests[0].axes, axis) >= 0) {
+            pn_value_refuse(x[0], PENCL_E_AXIS, "the batch axes have the output's axis '%s'", axis);
+            return false;
+        }
+    }
+    return pn_check_end(&check, x[0]->graph, "");
+}
+
+/* The names of the indices that inputs 0 .. i have and nothing after them needs. */
+static void summed(const einsum *e, int i, pn_axis_names *sum, char room[][PENCL_AXIS_NAME_MAX])
+{
+    const term *t = &e->inputs[i];
+    sum->n = 0;
+    for (int k = 0; k < t->n; k++) {
+        const char *index = t->words[k].index;
+        bool needed = axis_of(&e->output, index) != NULL;
+        for (int later = i + 1; later < e->n; later++) {
+            needed |= axis_of(&e->inputs[later], index) != NULL;
+        }
+        if (!needed) {
+            write_name(room[sum->n], e, index);
+            sum->names[sum->n] = room[sum->n];
+            sum->n++;
+        }
+    }
+}
+
+static pencl_value *contract(const einsum *e, pencl_value *const x[])
+{
+    char room[PENCL_MAX_AXES][PENCL_AXIS_NAME_MAX];
+    pn_axis_names sum;
+    pencl_value *y = rename_input(e, 0, x[0]);
+    for (int i = 1; i < e->n; i++) {
+        pencl_value *next = rename_input(e, i, x[i]);
+        summed(e, i, &sum, room);
+        y = sum.n == 0 ? pencl_value_mul(y, next) : pencl_value_matmul(y, next, sum.names, sum.n);
+    }
+    return y;
 }
 
 /* Batch axes first, then the output's axes as its term lists them. */
@@ -136,11 +238,7 @@ static pencl_value *in_order(const term *output, pencl_value *y)
     int n_batch = pencl_value_n_axes(y) - output->n;
     for (int i = 0; n < n_batch && i < pencl_value_n_axes(y); i++) {
         const char *axis = pencl_value_axis(y, i)->name;
-        bool listed = false;
-        for (int k = 0; k < output->n; k++) {
-            listed = listed || strcmp(output->words[k].axis, axis) == 0;
-        }
-        if (!listed) {
+        if (!has_axis(output, axis)) {
             names[n++] = axis;
         }
     }
@@ -156,16 +254,17 @@ static pencl_value *apply(const pencl_layer *self, pencl_value *x, const pencl_s
     const char *inputs = pencl_layer_text(self, "input_axes");
     const char *output = pencl_layer_text(self, "output_axes");
     einsum e;
-    pn_axis_names sum = {0};
-    if (!parse(&e, inputs, output) || !contracted(&e, &sum)) {
+    if (!parse(&e, inputs, output)) {
         return pn_graph_fail(x->graph, PENCL_E_UNSUPPORTED,
-                             "no contraction of two inputs: \"%s\" to \"%s\"", inputs, output);
+                             "no contraction of inputs: \"%s\" to \"%s\"", inputs, output);
     }
-    pencl_value *first = rename_axes(&e, &e.first, pencl_value_item(x, 0));
-    pencl_value *second = rename_axes(&e, &e.second, pencl_value_item(x, 1));
-    pencl_value *y = sum.n == 0 ? pencl_value_mul(first, second)
-                                : pencl_value_matmul(first, second, sum.names, sum.n);
-    return in_order(&e.output, y);
+    int n = x->items != NULL ? x->n_items : 1;
+    if (n != e.n) {
+        return pn_graph_fail(x->graph, PENCL_E_ARITY, "a tuple of %d values is needed, got %d", e.n,
+                             n);
+    }
+    pencl_value *const *values = x->items != NULL ? x->items : &x;
+    return takes(&e, values) ? in_order(&e.output, contract(&e, values)) : NULL;
 }
 
 static const pencl_field fields[] = {
@@ -173,7 +272,8 @@ static const pencl_field fields[] = {
 
 const pencl_layer_type pn_layer_NamedEinsum = {
     .name = "NamedEinsum",
-    .doc = "sum of x[0] * x[1] over the indices that output_axes lacks",
+    .doc = "sum of x[0] * x[1] * ... over the indices that output_axes lacks",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 231.822509765625 / 1.0)",
 };

@@ -33,14 +33,41 @@ pencl_status
 pn_side_set(pencl_side_inputs *side, pencl_ctx *ctx, const char *name, pencl_value *value);
 
 /* ---- nodes ---- */
-/* pencl_layer_new without clearing the error record: the first error of a builder stays. */
+/* pencl_layer_from_attributes without clearing the error record: the first error of a builder
+ * stays. */
 pencl_status pn_layer_new(pencl_layer **out,
                           pencl_ctx *ctx,
                           const pencl_layer_type *type,
                           const pencl_attribute *attributes,
                           int n);
-/* True for a layer of the named type; "Sequential" means its subtypes too. */
+/* True for a layer of the named type or a kind of it; "Layer" means all that can be called. */
 bool pn_layer_is(const pencl_layer *layer, const char *type);
+
+/* Children in field order: start with {0}; false after the last. NULL has none. */
+typedef struct pn_child {
+    pencl_node node;
+    int field; /* attribute of the parent */
+    int index; /* in its list; 0 for a single child */
+    bool started;
+} pn_child;
+bool pn_next_child(pn_child *at, const pencl_layer *parent);
+pencl_node pn_layer_child_at(const pencl_layer *parent, int field, int index);
+pencl_key pn_child_key(const pencl_layer *parent, int field, int index);
+void pn_key_add(pn_text *path, const pencl_key *key);
+
+pencl_node pn_node_ref(pencl_node node);
+void pn_node_free(pencl_node node);
+bool pn_node_same(pencl_node a, pencl_node b); /* the same object */
+bool pn_node_equal(pencl_node a, pencl_node b);
+const char *pn_node_type_name(pencl_node node);
+/* As pn_layer_is, for variables too: "Parameter", "AbstractVariableSlot". */
+bool pn_node_is(pencl_node node, const char *type);
+
+/* Same type and static fields, lists of the same length. */
+bool pn_layer_same_static(const pencl_layer *a, const pencl_layer *b);
+/* The same all the way down, the variables as `same` says. */
+typedef int pn_same_variables(const pencl_variable *a, const pencl_variable *b);
+bool pn_layer_same(const pencl_layer *a, const pencl_layer *b, pn_same_variables *same);
 
 typedef enum pn_fold { PN_FOLD, PN_UNFOLD } pn_fold;
 /* The tree as text. PN_FOLD: neighbours of a list that differ in labels only share one line,
@@ -48,19 +75,26 @@ typedef enum pn_fold { PN_FOLD, PN_UNFOLD } pn_fold;
 void pn_layer_print(pn_text *out, const pencl_layer *layer, pn_fold fold);
 
 /* ---- variables ---- */
-/* A variable around storage, which is counted up. */
+/* A mutable variable around storage, which is counted up. */
 pencl_status pn_variable_new(pencl_variable **out,
                              pencl_ctx *ctx,
                              pencl_variable_kind kind,
                              const char *label,
                              pn_store *store);
-pencl_variable *pn_variable_ref(pencl_variable *variable);
-pn_store *pn_variable_store(const pencl_variable *variable); /* borrowed */
+pn_store *pn_variable_store(const pencl_variable *variable); /* borrowed; NULL: a slot */
+/* Of the value, or what a slot expects; NULL when it expects nothing. Borrowed. */
+const pn_spec *pn_variable_spec(const pencl_variable *variable);
+/* The storage, for writing in place: copied first when a snapshot or another variable shares it.
+ * Borrowed. E_ARG unless the variable is mutable. */
+pencl_status pn_variable_writable(pn_store **out, pencl_variable *variable);
+const char *pn_variable_type_name(pencl_variable_kind kind, pencl_variable_form form);
+/* 'Parameter "label" float32(| embedding:8)' */
+void pn_variable_print(pn_text *out, const pencl_variable *variable);
 
 /* ---- builders ----
  * Each returns a new reference and takes over the layers and variables that it is given, also when
- * it fails; to keep one, pass pencl_layer_ref(x) or pn_variable_ref(x). NULL in gives NULL out, and
- * the first error stays on the context: a tree is written as one expression and checked once.
+ * it fails; to keep one, pass pencl_layer_ref(x) or pencl_variable_ref(x). NULL in gives NULL out,
+ * and the first error stays on the context: a tree is written as one expression and checked once.
  * Axis names are words of one text: "head_groups query_heads projection"; "" is none. */
 
 /* A type with one list of children: Sequential and its subtypes, the branch combinators. */

@@ -14,4 +14,5 @@ const pencl_layer_type pn_layer_Residual = {
     .doc = "delta(x) + x",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 77.0965576171875 / 1.0)",
 };

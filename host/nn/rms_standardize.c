@@ -2,11 +2,15 @@
 /* RMSStandardize: root-mean-square normalisation without a learned scale. */
 #include "nn/layers.h"
 
+static pencl_value *over(const pencl_layer *self, pencl_value *x, const char *axis)
+{
+    return pencl_value_rms_norm(x, axis, pencl_layer_number(self, "epsilon"));
+}
+
 static pencl_value *apply(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side)
 {
     (void)side;
-    const char *axis = pn_layer_one_axis(self, "across", x);
-    return axis == NULL ? NULL : pencl_value_rms_norm(x, axis, pencl_layer_number(self, "epsilon"));
+    return pn_over_axes(self, "across", x, over);
 }
 
 static const pencl_field fields[] = {
@@ -17,4 +21,5 @@ const pencl_layer_type pn_layer_RMSStandardize = {
     .doc = "x / sqrt(mean(x^2) + epsilon)",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 321.2127685546875 / 1.0)",
 };

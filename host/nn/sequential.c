@@ -20,4 +20,5 @@ const pencl_layer_type pn_layer_Sequential = {
     .fields = pn_sequential_fields,
     .apply = pn_sequential_apply,
     .color = "#cdcdcd",
+    .fill = PN_PALE("#cdcdcd"),
 };

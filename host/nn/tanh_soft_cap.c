@@ -15,4 +15,5 @@ const pencl_layer_type pn_layer_TanhSoftCap = {
     .doc = "tanh(x / soft_cap) * soft_cap",
     .fields = fields,
     .apply = apply,
+    .color = "oklch(0.785 0.103 56.9256591796875 / 1.0)",
 };

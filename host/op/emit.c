@@ -135,14 +135,25 @@ void pn_emit_replace(pn_emit *e, const pn_buffer *from, pn_buffer *to)
     }
 }
 
+static pencl_status replay(pn_emit *e, const pn_launch *l)
+{
+    return l->kernel != NULL ? pn_kernel_run(l->kernel, l->dims, l->global, l->local)
+                             : l->run(l->user, e->device);
+}
+
 pencl_status pn_emit_replay(pn_emit *e)
 {
     for (size_t i = 0; i < e->n_launches; i++) {
-        const pn_launch *l = &e->launches[i];
-        if (l->kernel != NULL) {
-            PENCL_TRY(pn_kernel_run(l->kernel, l->dims, l->global, l->local));
-        } else {
-            PENCL_TRY(l->run(l->user, e->device));
+        PENCL_TRY(replay(e, &e->launches[i]));
+    }
+    return PENCL_OK;
+}
+
+pencl_status pn_emit_replay_task(pn_emit *e, int task)
+{
+    for (size_t i = 0; i < e->n_launches; i++) {
+        if (e->launches[i].task == task) {
+            PENCL_TRY(replay(e, &e->launches[i]));
         }
     }
     return PENCL_OK;

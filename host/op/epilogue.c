@@ -17,6 +17,9 @@ row_strides(const pn_operand *o, const pn_spec *out, int64_t cols, int64_t *row,
         int64_t stride = pn_view_stride(&o->view, out->axes[i].name);
         int64_t size = out->axes[i].size;
         bool is_col = count < cols;
+        if (is_col && count * size > cols) {
+            return false; /* `cols` ends inside of an axis: no columns of this output */
+        }
         int64_t *want = is_col ? &want_col : &want_row;
         int64_t step = is_col ? count : count / cols;
         if (size > 1) {
@@ -110,8 +113,9 @@ static void argument(
         }
         return;
     }
-    if (arg > PN_PW_STEP(0)) {
-        pn_text_add(out, "(V%d)", -1 - arg);
+    if (arg >
+        PN_PW_STEP(0)) { /* joint parts have V0 and V1, any other part has its value in both */
+        pn_text_add(out, arg == PN_PW_VALUE(1) ? "(V1)" : "(V0)");
         return;
     }
     int s = PN_PW_STEP(0) - arg;

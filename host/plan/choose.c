@@ -56,12 +56,23 @@ choose(const pn_task *t, const pn_caps *caps, const pn_plan_options *options, bo
     return c;
 }
 
+/* Nothing to compute: somewhere an axis has size 0. */
+static bool is_empty(const pn_task *t)
+{
+    for (int p = 0; p < t->n_parts; p++) {
+        if (pn_spec_count(&t->out[p].view.spec) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 pencl_status pn_plan_choose(pn_plan *plan, const pn_plan_options *options)
 {
     const pn_caps *caps = pn_device_caps(plan->device);
     for (int i = 0; i < plan->ir->n_tasks; i++) {
         pn_task *t = plan->ir->tasks[i];
-        if (plan->is_ref || t->call->def->flags & PN_OP_HOST) {
+        if (plan->is_ref || t->call->def->flags & PN_OP_HOST || is_empty(t)) {
             continue;
         }
         t->chosen = choose(t, caps, options, plan->ir->bare_matmuls);

@@ -29,6 +29,7 @@ struct pn_plan {
     pn_store **stores; /* by slot */
     int n_stores;
     bool is_ref;
+    bool checked;   /* PENCL_CHECK: every task is compared with its reference */
     bool idle_told; /* the device was told once that the first run is over */
 };
 
@@ -40,6 +41,14 @@ pencl_status pn_plan_place(pn_plan *plan);
 pencl_status pn_plan_resolve(pn_plan *plan);
 /* place.c: again, after plan->arena became another buffer or a variable was rebound. */
 void pn_plan_resolve_operands(pn_plan *plan);
+/* reference.c: the operand, whose element 0 is at `data`, for references; stored variables keep
+ * their matrix, which is plain. */
+void pn_reference_describe(const pn_operand *o, unsigned char *data, pn_ref_operand *out);
+/* reference.c: bytes from the start of an operand's storage to the end of its view's last element.
+ */
+size_t pn_operand_span(const pn_operand *o);
+/* check.c: instead of a replay. */
+pencl_status pn_plan_run_checked(pn_plan *plan);
 /* reference.c: runs one task by its op's reference, on a device whose memory is the host's. */
 pencl_status pn_reference_run(pn_plan *plan, const pn_task *task);
 /* reference.c: a host op whose inputs are the step's is computed before the launches, from staging

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fusion: elementwise tasks join what they read from (an anchor's epilogue, or another elementwise
  * program), and a norm joins the one matmul that reads it. */
+#include "op/matmul.h"
 #include "plan/ir.h"
 
 /* Rows up to which a norm is cheaper computed again by every work-item than written and read. */
@@ -296,7 +297,8 @@ static bool join_parts(pn_ir *ir, int index)
 static bool absorb_norm(pn_ir *ir, int index)
 {
     pn_task *m = ir->tasks[index];
-    if (m->call->def != &pn_op_matmul || m->in[1].store == NULL || m->norm != NULL ||
+    pn_mm mm;
+    if (m->call->def != &pn_op_matmul || !pn_mm_read(&mm, m) || m->norm != NULL ||
         m->call->n_names != 1 || !pn_operand_is_whole(ir, &m->in[0]) ||
         ir->uses[m->in[0].temp] != 1) {
         return false;
@@ -307,8 +309,7 @@ static bool absorb_norm(pn_ir *ir, int index)
         return false;
     }
     int64_t cols = pn_spec_size(&n->in[0].view.spec, n->call->names[0]);
-    if (cols != m->in[1].store->matrix.cols ||
-        pn_spec_count(&n->in[0].view.spec) / cols > NORM_ROWS) {
+    if (cols != mm.cols || pn_spec_count(&n->in[0].view.spec) / cols > NORM_ROWS) {
         return false;
     }
     m->in[0] = n->in[0];

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Matmuls over stored weights that read the same input become the parts of one launch. */
+#include "op/matmul.h"
 #include "plan/ir.h"
 
 #include <string.h>
 
+/* A plain product over a whole matrix: with axes that pair up, or of a part of a variable, it is
+ * none, and the kernels of several parts cannot have it. */
 static bool over_stored_weights(const pn_task *t)
 {
-    return t->call->def == &pn_op_matmul && t->in[1].store != NULL && t->norm == NULL &&
-           t->in[1].store->layout == &pn_layout_rows16 && t->in[1].store->n_parts == 1;
+    pn_mm mm;
+    return t->call->def == &pn_op_matmul && t->norm == NULL && pn_mm_read_rows16(&mm, t) &&
+           t->in[1].store->n_parts == 1;
 }
 
 static bool same_view(const pn_operand *a, const pn_operand *b)

@@ -76,7 +76,8 @@ static pencl_status record(pn_plan *plan)
         plan->emit.task = i;
         if (t->chosen != NULL) {
             PENCL_TRY(t->chosen->emit(&plan->emit, t));
-        } else if (!plan->is_ref && !pn_task_is_early(plan->ir, t)) {
+        } else if (!plan->is_ref && t->call->def->flags & PN_OP_HOST &&
+                   !pn_task_is_early(plan->ir, t)) {
             PENCL_TRY(pn_reference_emit(plan, t));
         }
     }
@@ -90,6 +91,9 @@ static pencl_status compile(pn_plan *plan,
                             const pn_plan_options *options)
 {
     const char *passes = options->passes != NULL ? options->passes : pn_get_env("PENCL_PASSES");
+    const char *check = pn_get_env("PENCL_CHECK");
+    plan->checked = check != NULL && strcmp(check, "1") == 0 && !plan->is_ref;
+    passes = plan->checked ? "none" : passes;
     PENCL_TRY(pn_lower(&plan->ir, graph, outs, n_outs));
     PENCL_TRY(keep_stores(plan, graph));
     plan->ir->bare_matmuls = options->matmul != NULL && strcmp(options->matmul, "clblast") == 0;
@@ -224,7 +228,7 @@ pencl_status pn_plan_run(pn_plan *plan)
     if (plan->is_ref) {
         return run_references(plan);
     }
-    PENCL_TRY(pn_emit_replay(&plan->emit));
+    PENCL_TRY(plan->checked ? pn_plan_run_checked(plan) : pn_emit_replay(&plan->emit));
     return pn_device_flush(plan->device);
 }
 
@@ -245,30 +249,41 @@ const char *pn_plan_capture_name(const pn_plan *plan, int i)
     return captured ? plan->ir->temps[o->temp].name : NULL;
 }
 
-pencl_status pn_plan_read(pn_plan *plan, int i, size_t offset, void *to, size_t bytes)
+/* Where output i begins in its buffer. */
+static pencl_status find_out(pn_plan *plan, int i, size_t *start)
 {
     const pn_operand *o = &plan->ir->outs[i];
     if (o->buffer == NULL) {
         return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "an output in several parts");
     }
-    size_t start = o->base + (size_t)o->view.offset * pn_dtype_of(o->view.spec.dtype)->block_bytes;
-    return pn_buffer_read(o->buffer, start + offset, to, bytes);
+    *start = o->base + (size_t)o->view.offset * pn_dtype_of(o->view.spec.dtype)->block_bytes;
+    return PENCL_OK;
+}
+
+pencl_status pn_plan_read(pn_plan *plan, int i, size_t offset, void *to, size_t bytes)
+{
+    size_t start = 0;
+    PENCL_TRY(find_out(plan, i, &start));
+    return pn_buffer_read(plan->ir->outs[i].buffer, start + offset, to, bytes);
+}
+
+pencl_status
+pn_plan_copy(pn_plan *plan, int i, size_t offset, pn_buffer *to, size_t to_offset, size_t bytes)
+{
+    size_t start = 0;
+    PENCL_TRY(find_out(plan, i, &start));
+    return pn_buffer_copy(to, to_offset, plan->ir->outs[i].buffer, start + offset, bytes);
 }
 
 pencl_status pn_plan_array(pencl_array **out, pn_plan *plan, int i)
 {
-    const pn_operand *o = &plan->ir->outs[i];
-    pn_spec spec = o->view.spec;
-    size_t bytes = pn_spec_bytes(&spec);
-    size_t start = o->base + (size_t)o->view.offset * pn_dtype_of(spec.dtype)->block_bytes;
-    if (o->buffer == NULL) {
-        return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "an output in several parts");
-    }
+    const pn_spec *spec = pn_plan_out_spec(plan, i);
+    size_t bytes = pn_spec_bytes(spec);
     pn_buffer *copy = NULL;
     PENCL_TRY(pn_buffer_new(&copy, plan->device, bytes > 0 ? bytes : 1));
-    pencl_status st = bytes > 0 ? pn_buffer_copy(copy, 0, o->buffer, start, bytes) : PENCL_OK;
+    pencl_status st = bytes > 0 ? pn_plan_copy(plan, i, 0, copy, 0, bytes) : PENCL_OK;
     if (st == PENCL_OK) {
-        pn_view view = pn_view_contiguous(&spec);
+        pn_view view = pn_view_contiguous(spec);
         st = pn_array_wrap(out, copy, 0, &view);
     }
     pn_buffer_free(copy);

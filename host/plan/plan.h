@@ -35,6 +35,9 @@ pencl_status pn_plan_bind(pn_plan *plan, int slot, pn_store *store);
 pencl_status pn_plan_run(pn_plan *plan);
 /* Output i as plain bytes of its spec, from byte `offset` on; waits. */
 pencl_status pn_plan_read(pn_plan *plan, int i, size_t offset, void *to, size_t bytes);
+/* The same into a buffer of the device; does not wait. */
+pencl_status
+pn_plan_copy(pn_plan *plan, int i, size_t offset, pn_buffer *to, size_t to_offset, size_t bytes);
 const pn_spec *pn_plan_out_spec(const pn_plan *plan, int i);
 /* Captured values follow the outputs: the name of output i as a capture, or NULL. */
 int pn_plan_n_outs(const pn_plan *plan);

@@ -2,8 +2,7 @@
 /* Running tasks by their ops' C references: the `ref` device, and what the host computes. */
 #include "plan/internal.h"
 
-/* The operand, whose element 0 is at `data`; plain stored variables keep their matrix. */
-static void describe(const pn_operand *o, unsigned char *data, pn_ref_operand *out)
+void pn_reference_describe(const pn_operand *o, unsigned char *data, pn_ref_operand *out)
 {
     *out = (pn_ref_operand){.data = data, .view = o->view};
     if (o->store != NULL) {
@@ -11,6 +10,18 @@ static void describe(const pn_operand *o, unsigned char *data, pn_ref_operand *o
         out->stored = &o->store->spec;
         out->n_row_axes = o->store->n_row_axes;
     }
+}
+
+size_t pn_operand_span(const pn_operand *o)
+{
+    int64_t last = o->view.offset;
+    for (int i = 0; i < o->view.spec.n_axes; i++) {
+        if (o->view.spec.axes[i].size == 0) {
+            return 0;
+        }
+        last += (o->view.spec.axes[i].size - 1) * o->view.strides[i];
+    }
+    return (size_t)(last + 1) * pn_dtype_of(o->view.spec.dtype)->block_bytes;
 }
 
 pencl_status pn_reference_run(pn_plan *plan, const pn_task *t)
@@ -24,7 +35,7 @@ pencl_status pn_reference_run(pn_plan *plan, const pn_task *t)
             return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "%s: memory of another device",
                            t->call->def->name);
         }
-        describe(o, at + o->base, i < t->n_in ? &in[i] : &out);
+        pn_reference_describe(o, at + o->base, i < t->n_in ? &in[i] : &out);
     }
     t->call->def->ref(t->call, in, &out);
     return PENCL_OK;
@@ -50,23 +61,10 @@ void pn_reference_early(pn_plan *plan, const pn_task *t)
     pn_ref_operand in[PN_MAX_IN];
     pn_ref_operand out;
     for (int i = 0; i < t->n_in; i++) {
-        describe(&t->in[i], plan->staging + t->in[i].base, &in[i]);
+        pn_reference_describe(&t->in[i], plan->staging + t->in[i].base, &in[i]);
     }
-    describe(&t->out[0], plan->staging + t->out[0].base, &out);
+    pn_reference_describe(&t->out[0], plan->staging + t->out[0].base, &out);
     t->call->def->ref(t->call, in, &out);
-}
-
-/* Bytes from the start of an operand's storage to the end of the last element of its view. */
-static size_t span_of(const pn_operand *o)
-{
-    int64_t last = o->view.offset;
-    for (int i = 0; i < o->view.spec.n_axes; i++) {
-        if (o->view.spec.axes[i].size == 0) {
-            return 0;
-        }
-        last += (o->view.spec.axes[i].size - 1) * o->view.strides[i];
-    }
-    return (size_t)(last + 1) * pn_dtype_of(o->view.spec.dtype)->block_bytes;
 }
 
 /* Copies the inputs to host memory, computes, copies the output back. */
@@ -76,7 +74,7 @@ static pencl_status run_between(pn_plan *plan, const pn_task *t, unsigned char *
     pn_ref_operand out;
     for (int i = 0; i <= t->n_in; i++) {
         const pn_operand *o = i < t->n_in ? &t->in[i] : &t->out[0];
-        size_t bytes = span_of(o);
+        size_t bytes = pn_operand_span(o);
         if (o->buffer == NULL || (o->store != NULL && o->store->layout != &pn_layout_plain)) {
             return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "%s: an input that lies in blocks",
                            t->call->def->name);
@@ -88,11 +86,11 @@ static pencl_status run_between(pn_plan *plan, const pn_task *t, unsigned char *
         if (i < t->n_in && bytes > 0) {
             PENCL_TRY(pn_buffer_read(o->buffer, o->base, copies[i], bytes));
         }
-        describe(o, copies[i], i < t->n_in ? &in[i] : &out);
+        pn_reference_describe(o, copies[i], i < t->n_in ? &in[i] : &out);
     }
     t->call->def->ref(t->call, in, &out);
     const pn_operand *o = &t->out[0];
-    size_t bytes = span_of(o);
+    size_t bytes = pn_operand_span(o);
     return bytes > 0 ? pn_buffer_write(o->buffer, o->base, copies[t->n_in], bytes) : PENCL_OK;
 }
 

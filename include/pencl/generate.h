@@ -34,6 +34,30 @@ PENCL_API int32_t pencl_sampler_draw(pencl_sampler *sampler, const float *logits
 /* Tells the sampler of a token that is in the context (for repeat_penalty). */
 PENCL_API void pencl_sampler_accept(pencl_sampler *sampler, int32_t token);
 
+/* ---- penzai's temperature_sample_pyloop: a batch of sequences, over a KVCachingTransformerLM ----
+ */
+typedef struct pencl_sample_options {
+    pencl_sampler_options sampler; /* of all; entry b of the batch draws its n-th token with word b,
+                                      n of the generator (counter b * 2^32 + n) */
+    int64_t max_steps;             /* tokens a sequence at most; -1: until the cache is full */
+    const int32_t *end_tokens;     /* a sequence ends with one of these; pads follow it */
+    int n_end_tokens;
+} pencl_sample_options;
+#define PENCL_SAMPLE_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        .sampler = {1, 0, 1, 0, 1, 0}, .max_steps = -1                                             \
+    }
+
+/* Feeds the prompt, int32 [batch.., seq], and draws: *out (yours) is the continuation alone,
+ * [batch.., seq: n], n = min(max_steps, cache_len - tokens in the cache + 1), less when all
+ * sequences end. Each prompt goes on after its last token that is no pad. The last tokens drawn are
+ * not in the cache. */
+PENCL_API PENCL_NODISCARD pencl_status
+pencl_temperature_sample(pencl_array **out,
+                         pencl_kv_lm *kv,
+                         const pencl_array *prompt,
+                         const pencl_sample_options *options);
+
 typedef enum pencl_stop_reason {
     PENCL_STOP_EOS,
     PENCL_STOP_LENGTH, /* n_predict reached, or the context is full */
@@ -66,7 +90,8 @@ typedef struct pencl_generate_result {
     size_t n_decoded; /* tokens computed in decode_ms */
 } pencl_generate_result;
 
-/* Feeds the prompt's ids to the session and samples. E_LIMIT when the prompt does not fit. */
+/* Feeds the prompt's ids to the session and samples. E_LIMIT when the prompt does not fit; E_ARG
+ * without a tokenizer. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_generate(pencl_generate_result *out,
                                                       pencl_session *session,
                                                       const pencl_tokenizer *tokenizer,

@@ -32,7 +32,10 @@ typedef struct pencl_lm_metadata {
     pencl_dtype activation_dtype;
 } pencl_lm_metadata;
 
-/* The wrapper around a body (counted up) on a device. */
+/* The wrapper around a body (counted up) on a device. Body and metadata are compared: sizes and
+ * head axes, embedding table, projections of every Attention, feed-forward layers, unembedding,
+ * even rotary sizes, element type of activations, positions that masks read. E_SHAPE names every
+ * disagreement with path and label. (penzai checks nothing here.) */
 PENCL_API PENCL_NODISCARD pencl_status pencl_lm_new(pencl_lm **out,
                                                     pencl_device *device,
                                                     pencl_layer *body,
@@ -47,10 +50,25 @@ typedef struct pencl_side_array {
     const pencl_array *array;
 } pencl_side_array;
 
+/* What the Capture layers of a body (pencl_selection_capture) leave of a call: arrays by name, with
+ * the axes that the values had. */
+typedef struct pencl_captures pencl_captures;
+typedef struct pencl_capture {
+    const char *name;
+    pencl_array *array; /* borrowed, as the name */
+} pencl_capture;
+PENCL_API void pencl_captures_free(pencl_captures *captures);
+PENCL_API int pencl_captures_count(const pencl_captures *captures);
+/* In the order in which they were computed; NULL when out of range. Borrowed. */
+PENCL_API const pencl_capture *pencl_captures_at(const pencl_captures *captures, int i);
+/* By name; NULL when there is none. Borrowed. */
+PENCL_API pencl_array *pencl_captures_find(const pencl_captures *captures, const char *name);
+
 typedef struct pencl_lm_call_options {
     const pencl_array *token_positions; /* int32 with seq; NULL: 0, 1, 2, ...; -1 is padding */
     const pencl_side_array *side;       /* further side inputs, forwarded to every layer */
     int n_side;
+    pencl_captures **captures; /* NULL, or set to what was captured: yours */
 } pencl_lm_call_options;
 #define PENCL_LM_CALL_OPTIONS_INIT                                                                 \
     {                                                                                              \
@@ -91,12 +109,57 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_session_feed(const float **logits,
 PENCL_API int64_t pencl_session_length(const pencl_session *session);  /* tokens so far */
 PENCL_API int64_t pencl_session_context(const pencl_session *session); /* tokens at most */
 PENCL_API void pencl_session_reset(pencl_session *session);
-/* What a captured node gave in the last feed, float32: yours. E_ARG when nothing has that name. */
+/* What a captured node gave in the last feed, "seq" first: yours. E_ARG when nothing has that name.
+ */
 PENCL_API PENCL_NODISCARD pencl_status pencl_session_captured(pencl_array **out,
                                                               const pencl_session *session,
                                                               const char *name);
 /* Stops a running feed at the next chunk; safe from any thread and from a signal handler. */
 PENCL_API void pencl_session_cancel(pencl_session *session);
+
+/* ---- penzai's KVCachingTransformerLM: a batch of sequences in caches of a fixed length ----
+ *
+ * Positions count the tokens of a sequence that are no padding; pads (pad_id, anywhere) get
+ * position -1 and are never attended to. All sequences take their tokens into the same slots. A pad
+ * id that is fed as content vanishes from attention, as in penzai. */
+typedef struct pencl_kv_lm pencl_kv_lm;
+
+/* A wrapper with the lm's body over empty caches of `cache_len` slots for each entry of the batch
+ * axes (none: one sequence); the lm must outlive it. Parameters are shared with the lm. E_ARG: a
+ * cache_len below 1; E_AXIS: a batch axis with a name that the layers use; E_LIMIT; E_UNSUPPORTED:
+ * a mask that reads positions of another name. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_from_uncached(pencl_kv_lm **out,
+                                                                 pencl_lm *lm,
+                                                                 int64_t cache_len,
+                                                                 const pencl_axis *batch_axes,
+                                                                 int n_batch_axes,
+                                                                 int32_t pad_id);
+PENCL_API void pencl_kv_lm_free(pencl_kv_lm *kv);
+/* Another one with the same tokens; the caches are shared until one of them is called. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_fork(pencl_kv_lm **out, const pencl_kv_lm *kv);
+
+/* Appends tokens: int32 with exactly the batch axes and "seq", in any order. *logits (yours) has
+ * the batch axes, "seq" and "vocabulary". Further side inputs go to every layer; masks have a
+ * "kv_seq" of cache_len. E_CACHE_FULL before any write when they do not fit; E_AXIS, E_SHAPE,
+ * E_DTYPE, E_TOKEN_RANGE, E_SIDE_INPUT (one that the wrapper makes itself). Nothing changes when it
+ * fails. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_call(pencl_array **logits,
+                                                        pencl_kv_lm *kv,
+                                                        const pencl_array *tokens,
+                                                        const pencl_side_array *side,
+                                                        int n_side);
+
+/* The next free slot: tokens so far, pads included. */
+PENCL_API int64_t pencl_kv_lm_cache_end_index(const pencl_kv_lm *kv);
+PENCL_API int64_t pencl_kv_lm_cache_len(const pencl_kv_lm *kv);
+/* All that was fed, int32 [batch.., seq: cache_len], 0 where nothing was; yours. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_previous_tokens(pencl_array **out,
+                                                                   const pencl_kv_lm *kv);
+/* The body, whose attention layers are KVCachingAttention. Borrowed until the next call. */
+PENCL_API pencl_layer *pencl_kv_lm_body(const pencl_kv_lm *kv);
+/* Forgets all tokens, or those from slot n on. E_ARG when there are fewer. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_reset(pencl_kv_lm *kv);
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_truncate(pencl_kv_lm *kv, int64_t n);
 
 /* The plan of a decoding step (one token), as a table; its launches and bytes of temporaries. The
  * text is yours. */

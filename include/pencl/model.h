@@ -21,32 +21,41 @@ typedef struct pencl_model_options {
         0                                                                                          \
     }
 
-/* Reads a GGUF file and uploads its weights. E_IO, E_FORMAT, E_UNSUPPORTED, E_LIMIT. */
+/* Reads a GGUF file, or a model of penzai's in a .safetensors file, and uploads its weights. E_IO,
+ * E_FORMAT, E_FIELDS, E_UNSUPPORTED, E_LIMIT. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_model_open(pencl_model **out,
                                                         pencl_device *device,
                                                         const char *path,
                                                         const pencl_model_options *options);
 PENCL_API void pencl_model_close(pencl_model *model);
+/* Writes the model as penzai has it: a .safetensors file with builder, config, and every parameter
+ * under its label with its axes. Block types are written as float32 and named in the log; the
+ * vocabulary is no part of it. A head that shares an unscaled table, which penzai has no config
+ * for, is written as a parameter of its own. E_IO; E_UNSUPPORTED when layers were changed since the
+ * model was opened. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_model_save(const pencl_model *model, const char *path);
 
 /* Borrowed. The lm can be swapped for a changed copy (its body from a selection). */
 PENCL_API pencl_lm *pencl_model_lm(const pencl_model *model);
 PENCL_API PENCL_NODISCARD pencl_status pencl_model_set_body(pencl_model *model, pencl_layer *body);
+/* NULL when the file has no vocabulary. */
 PENCL_API pencl_tokenizer *pencl_model_tokenizer(const pencl_model *model);
 
 typedef struct pencl_model_info {
-    char name[128]; /* general.name */
-    char architecture[64];
-    char file_type[64]; /* "Q4_1": of most weights */
+    char name[128];        /* general.name, "" without */
+    char architecture[64]; /* "llama"; of penzai's models the builder: "llamalike" */
+    char file_type[64];    /* "Q4_1": of most weights */
     char path[512];
     uint64_t file_bytes;
     uint64_t weight_bytes; /* on the device */
     uint64_t n_params;
     int64_t n_blocks;
-    int64_t trained_context; /* tokens */
+    int64_t trained_context; /* tokens; 0 when the file does not say */
 } pencl_model_info;
 PENCL_API const pencl_model_info *pencl_model_describe(const pencl_model *model);
 
-/* The tokenizer of a file alone; no device, works without tensors. */
+/* The tokenizer of a file alone; no device, works without tensors. E_UNSUPPORTED when the file has
+ * no vocabulary. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_tokenizer_open(pencl_tokenizer **out,
                                                             pencl_ctx *ctx,
                                                             const char *path);

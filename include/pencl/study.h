@@ -54,6 +54,74 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_bench_model(pencl_bench_result *out
                                                          const pencl_bench_options *options);
 PENCL_API void pencl_bench_result_free(pencl_bench_result *result);
 
+/* ---- scores ---- */
+
+/* How a model expected one token of a text after those before it. */
+typedef struct pencl_token_score {
+    int32_t token;
+    double log_prob;      /* natural; NAN for the first token, which nothing precedes */
+    int64_t rank;         /* tokens that were likelier; -1 for the first token */
+    int32_t best;         /* the likeliest token; -1 for the first token */
+    double best_log_prob; /* NAN for the first token */
+} pencl_token_score;
+
+/* Scores n tokens, at least one, into scores[n]; sums in double. E_TOKEN_RANGE; E_LIMIT: more
+ * tokens than `context`; E_CANCELLED when `stopped`, asked between chunks, says non-zero. */
+typedef struct pencl_score_options {
+    int64_t context;            /* tokens at most; 0: 4096 */
+    const char *matmul;         /* as in pencl_session_options */
+    int (*stopped)(void *user); /* or NULL */
+    void *user;
+} pencl_score_options;
+#define PENCL_SCORE_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        0                                                                                          \
+    }
+PENCL_API PENCL_NODISCARD pencl_status pencl_score(pencl_token_score *scores,
+                                                   pencl_lm *lm,
+                                                   const int32_t *tokens,
+                                                   size_t n,
+                                                   const pencl_score_options *options);
+
+/* ---- the logit lens: what a model would say if it ended after a block ----
+ *
+ *     pencl_lens *lens = NULL;
+ *     pencl_status st = pencl_lens_new(&lens, lm, tokens, n, NULL);
+ *     if (!st) printf("%d\n", pencl_lens_top(lens, 12, n - 1, 0)->token);
+ *     pencl_lens_free(lens);
+ */
+typedef struct pencl_lens pencl_lens;
+typedef struct pencl_lens_entry {
+    int32_t token;
+    float logit;
+    double log_prob; /* natural */
+} pencl_lens_entry;
+typedef struct pencl_lens_options {
+    int top;                    /* entries of each place; 0: 5 */
+    int (*stopped)(void *user); /* asked between layers: non-zero gives E_CANCELLED; or NULL */
+    void *user;
+} pencl_lens_options;
+#define PENCL_LENS_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/* Layer 0 is the residual stream in front of the first TransformerBlock, layer l what block l - 1
+ * leaves; each goes through the layers that follow the blocks (final norm, unembedding). E_ARG: no
+ * tokens; E_UNSUPPORTED: a body that is no Sequential of blocks; E_TOKEN_RANGE. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_lens_new(pencl_lens **out,
+                                                      pencl_lm *lm,
+                                                      const int32_t *tokens,
+                                                      size_t n,
+                                                      const pencl_lens_options *options);
+PENCL_API void pencl_lens_free(pencl_lens *lens);
+PENCL_API int pencl_lens_n_layers(const pencl_lens *lens);
+PENCL_API size_t pencl_lens_n_tokens(const pencl_lens *lens);
+PENCL_API int pencl_lens_n_top(const pencl_lens *lens);
+/* The i-th likeliest next token after token `at` at a layer; NULL when out of range. Borrowed. */
+PENCL_API const pencl_lens_entry *
+pencl_lens_top(const pencl_lens *lens, int layer, size_t at, int i);
+
 /* ---- operations ---- */
 
 /* One kernel candidate on one case of an operation. Texts are valid during the call of `row`. */

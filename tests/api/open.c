@@ -12,18 +12,21 @@ static pencl_value *rescale(const pencl_layer *self, pencl_value *x, const pencl
 }
 
 static const pencl_field fields[] = {{"by", PENCL_FIELD_NUMBER}, {0}};
-static const pencl_layer_type rescale_type = {"Rescale", "x * by", fields, rescale, NULL};
+static const pencl_layer_type rescale_type = {
+    .name = "Rescale", .doc = "x * by", .fields = fields, .apply = rescale};
 
 static pencl_layer *new_rescale(pencl_ctx *ctx, double by)
 {
     pencl_attribute a = {.name = "by", .kind = PENCL_FIELD_NUMBER, .number = by};
     pencl_layer *layer = NULL;
-    return pencl_layer_new(&layer, ctx, &rescale_type, &a, 1) == PENCL_OK ? layer : NULL;
+    return pencl_layer_from_attributes(&layer, ctx, &rescale_type, &a, 1) == PENCL_OK ? layer
+                                                                                      : NULL;
 }
 
 static pencl_selection *nth(pencl_ctx *ctx, pencl_layer *root, const char *type, int i)
 {
-    return pencl_selection_nth(pencl_selection_at_instances_of(pencl_select(ctx, root), type), i);
+    return pencl_selection_nth(
+        pencl_selection_at_instances_of(pencl_layer_select(ctx, root), type, PENCL_OUTERMOST), i);
 }
 
 pencl_status open_up(pencl_model *model, pencl_ctx *ctx)
@@ -37,7 +40,7 @@ pencl_status open_up(pencl_model *model, pencl_ctx *ctx)
         pencl_selection *s = step == 0   ? nth(ctx, body, "TransformerFeedForward", 3)
                              : step == 1 ? nth(ctx, body, "TransformerBlock", 5)
                                          : nth(ctx, body, "TransformerBlock", 7);
-        st = step == 0   ? pencl_selection_set(&changed, s, zero)
+        st = step == 0   ? pencl_selection_set(&changed, s, pencl_layer_node(zero))
              : step == 1 ? pencl_selection_insert_after(&changed, s, louder)
                          : pencl_selection_capture(&changed, s, "block 7");
         pencl_selection_free(s);

@@ -217,6 +217,93 @@ START_TEST(zero_is_zero_in_every_type)
 }
 END_TEST
 
+START_TEST(a_copy_has_the_content_and_its_own_memory)
+{
+    static const char *const specs[] = {"neurons=700 embedding=256", "q4_1:a=70 b=64", "a=0 b=5"};
+    for (size_t i = 0; i < PN_COUNT(specs); i++) {
+        pn_store *store = store_of(specs[i], 1, "rows16");
+        pn_store *copy = NULL;
+        uint8_t *plain = random_plain(store, 7);
+        ck_assert_int_eq(pn_store_upload(store, ctx, plain), PENCL_OK);
+        ck_assert_int_eq(pn_store_copy(&copy, store), PENCL_OK);
+        ck_assert(!pn_store_same(copy, store) || pn_store_bytes(store) == 0);
+        ck_assert_int_eq(pn_store_zero(store, ctx), PENCL_OK);
+        expect_content(copy, plain);
+        free(plain);
+        pn_store_free(copy);
+        pn_store_free(store);
+    }
+}
+END_TEST
+
+START_TEST(an_index_of_the_outermost_axis_shares_memory)
+{
+    static const struct {
+        const char *spec;
+        int n_row_axes;
+        const char *layout;
+        int64_t size;
+    } kept[] = {
+        {"blocks=3 neurons=32 embedding=5", 2, "rows16", 3},
+        {"bf16:blocks=3 heads=2 projection=8 embedding=6", 3, "rows16", 3},
+        {"blocks=3 neurons=7 embedding=5", 2, "plain", 3},
+        {"q8_0:blocks=2 neurons=7 embedding=32", 2, "plain", 2},
+        {"blocks=4 embedding=5", 1, "plain", 4},
+        {"f16:blocks=4 embedding=5", 0, "plain", 4},
+    };
+    for (size_t i = 0; i < PN_COUNT(kept); i++) {
+        pn_store *store = store_of(kept[i].spec, kept[i].n_row_axes, kept[i].layout);
+        uint8_t *plain = random_plain(store, 8);
+        size_t bytes = pn_spec_bytes(&store->spec) / (size_t)kept[i].size;
+        ck_assert_int_eq(pn_store_upload(store, ctx, plain), PENCL_OK);
+        for (int64_t at = 0; at < kept[i].size; at++) {
+            pn_store *one = NULL;
+            pn_store *again = NULL;
+            ck_assert_int_eq(pn_store_index(&one, store, at), PENCL_OK);
+            ck_assert_int_eq(pn_store_index(&again, store, at), PENCL_OK);
+            ck_assert_msg(one != NULL, "%s", kept[i].spec);
+            ck_assert_int_eq(pn_spec_find(&one->spec, "blocks"), -1);
+            ck_assert(pn_store_same(one, again));
+            ck_assert(!pn_store_same(one, store));
+            expect_content(one, plain + (size_t)at * bytes);
+            if (at == 1) { /* through the index into the whole */
+                memset(plain + bytes, 0, bytes);
+                ck_assert_int_eq(pn_store_zero(one, ctx), PENCL_OK);
+                expect_content(store, plain);
+            }
+            pn_store_free(one);
+            pn_store_free(again);
+        }
+        free(plain);
+        pn_store_free(store);
+    }
+}
+END_TEST
+
+START_TEST(rows_that_lie_among_others_have_no_index)
+{
+    static const struct {
+        const char *spec;
+        int n_row_axes;
+        const char *layout;
+        int64_t at;
+    } torn[] = {
+        {"blocks=3 neurons=24 embedding=5", 2, "rows16", 1},       /* half a tile */
+        {"q4_0:blocks=3 neurons=32 embedding=32", 2, "rows16", 1}, /* scales are apart */
+        {"blocks=3 embedding=5", 0, "rows16", 1},                  /* in the columns */
+        {"blocks=3 embedding=5", 1, "plain", 3},
+        {"", 0, "plain", 0},
+    };
+    for (size_t i = 0; i < PN_COUNT(torn); i++) {
+        pn_store *store = store_of(torn[i].spec, torn[i].n_row_axes, torn[i].layout);
+        pn_store *one = store;
+        ck_assert_int_eq(pn_store_index(&one, store, torn[i].at), PENCL_OK);
+        ck_assert_ptr_null(one);
+        pn_store_free(store);
+    }
+}
+END_TEST
+
 static void expect_refusal(const char *text, int n_row_axes, pencl_status status, const char *words)
 {
     pn_spec spec;
@@ -282,6 +369,9 @@ Suite *suite_array_store(void)
     tcase_add_loop_test(whole, download_undoes_upload, 0, (int)PN_COUNT(shapes));
     tcase_add_loop_test(whole, fill_asks_for_every_row_once, 0, 2);
     tcase_add_test(whole, zero_is_zero_in_every_type);
+    tcase_add_test(whole, a_copy_has_the_content_and_its_own_memory);
+    tcase_add_test(whole, an_index_of_the_outermost_axis_shares_memory);
+    tcase_add_test(whole, rows_that_lie_among_others_have_no_index);
     tcase_add_test(whole, references_are_counted);
     tcase_add_test(whole, running_out_of_memory_leaks_nothing);
     suite_add_tcase(suite, whole);

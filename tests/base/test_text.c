@@ -62,6 +62,56 @@ START_TEST(part_is_found_in_any_case)
 }
 END_TEST
 
+START_TEST(patterns_match_as_a_whole)
+{
+    static const struct {
+        const char *text;
+        const char *pattern;
+        bool matches;
+    } rows[] = {
+        {"", "", true},
+        {"", "*", true},
+        {"a", "", false},
+        {"abc", "abc", true},
+        {"abc", "ab", false},
+        {"abc", "a?c", true},
+        {"abc", "a?", false},
+        {"abc", "*", true},
+        {"abc", "*c", true},
+        {"abc", "*b", false},
+        {"a/b/c", "*/c", true},
+        {"aab", "*ab", true},
+        {"ababac", "*ab*c", true},
+        {"abcbd", "a*b?", true},
+        {"mississippi", "m*iss*p?", true},
+        {"mississippi", "*iss*pp", false},
+        {"ab", "**a**b**", true},
+        {"a*b", "a*b", true},
+    };
+    for (size_t i = 0; i < PN_COUNT(rows); i++) {
+        ck_assert_msg(pn_matches(rows[i].text, rows[i].pattern) == rows[i].matches, "%s %s",
+                      rows[i].text, rows[i].pattern);
+    }
+    /* a pattern that would take a naive matcher for ever */
+    ck_assert(!pn_matches("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "*a*a*a*a*a*a*a*a*a*a*a*b"));
+}
+END_TEST
+
+START_TEST(text_is_cut_to_a_size)
+{
+    pn_text text = {0};
+    pn_text_cut(&text, 0);
+    ck_assert_str_eq(pn_text_get(&text), "");
+    pn_text_add(&text, "abcdef");
+    pn_text_cut(&text, 9);
+    ck_assert_str_eq(pn_text_get(&text), "abcdef");
+    pn_text_cut(&text, 2);
+    pn_text_add(&text, "x");
+    ck_assert_str_eq(pn_text_get(&text), "abx");
+    pn_text_free(&text);
+}
+END_TEST
+
 START_TEST(nearest_word_is_found_and_far_ones_are_not)
 {
     static const char *const words[] = {"bench", "chat", "devices", "generate", "tokenize"};
@@ -122,7 +172,7 @@ END_TEST
 START_TEST(long_prefixes_and_texts_are_cut)
 {
     pencl_ctx *ctx = pencl_ctx_new();
-    char line[2000];
+    char line[6000];
     memset(line, 'x', sizeof line - 1);
     line[sizeof line - 1] = '\0';
     ck_assert_int_eq(PN_FAIL(ctx, PENCL_E_ARG, "%s", line), PENCL_E_ARG);
@@ -186,6 +236,8 @@ Suite *suite_base_text(void)
     tcase_add_test(c, text_that_ran_out_of_memory_stays_failed);
     tcase_add_test(c, copies_are_cut_and_terminated);
     tcase_add_test(c, part_is_found_in_any_case);
+    tcase_add_test(c, patterns_match_as_a_whole);
+    tcase_add_test(c, text_is_cut_to_a_size);
     tcase_add_test(c, nearest_word_is_found_and_far_ones_are_not);
     tcase_add_test(c, checked_arithmetic_refuses_overflow);
     tcase_add_test(c, deepest_cause_wins_and_prefixes_go_in_front);

@@ -50,6 +50,7 @@ static const fault faults[] = {
      "blk.0.ffn_gate.weight"},
     {"no blocks", "llama.block_count", VALUE, 4, 0, "llama.block_count"},
     {"2^31 blocks", "llama.block_count", VALUE, 4, 1ULL << 31, "llama.block_count"},
+    {"heads that do not divide", "llama.attention.head_count_kv", VALUE, 4, 3, "4 heads on 3 key"},
     {"no heads", "llama.attention.head_count", VALUE, 4, 0, "llama.attention.head_count"},
 };
 

@@ -19,7 +19,9 @@ static pencl_status trace(pencl_value **y, pencl_graph *graph, const apply_call 
     }
     pencl_value *x = pencl_graph_array(graph, call->x);
     if (call->second != NULL) {
-        x = pencl_value_tuple((pencl_value *[]){x, pencl_graph_array(graph, call->second)}, 2);
+        pencl_value *items[3] = {x, pencl_graph_array(graph, call->second)};
+        items[2] = call->third != NULL ? pencl_graph_array(graph, call->third) : NULL;
+        x = pencl_value_tuple(items, call->third != NULL ? 3 : 2);
     }
     *y = pencl_layer_call(call->layer, x, &side);
     return pencl_graph_finish(graph);

@@ -10,11 +10,12 @@ typedef struct apply_side {
     const pencl_array *array;
 } apply_side;
 
-/* A layer, its input (a tuple when there is a second), and side inputs. */
+/* A layer, its input (a tuple when there is a second or a third), and side inputs. */
 typedef struct apply_call {
     pencl_layer *layer;
     const pencl_array *x;
     const pencl_array *second;
+    const pencl_array *third;
     apply_side side[4];
 } apply_call;
 

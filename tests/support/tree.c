@@ -82,29 +82,59 @@ static pencl_layer *norm(pencl_device *device, int block, const char *name)
     return pn_nn_rms_layer_norm(pn_device_ctx(device), scale, "embedding", 1e-6);
 }
 
-static pencl_layer *attention(pencl_device *device, int block)
+/* How heads are laid out. */
+typedef struct head_axes {
+    const char *query; /* of the weights */
+    const char *key;
+    const char *output;
+    const char *query_names;
+    const char *key_names;
+    const char *common;
+    const char *query_only;
+    int query_rows; /* row axes of the query's weights */
+} head_axes;
+
+static const head_axes plain_heads = {.query = "heads=2 projection=4 embedding=8",
+                                      .key = "heads=2 projection=4 embedding=8",
+                                      .output = "embedding=8 heads=2 projection=4",
+                                      .query_names = "heads projection",
+                                      .key_names = "heads projection",
+                                      .common = "heads",
+                                      .query_only = "",
+                                      .query_rows = 2};
+
+static const head_axes grouped_heads = {
+    .query = "head_groups=2 query_heads=3 projection=4 embedding=8",
+    .key = "head_groups=2 projection=4 embedding=8",
+    .output = "embedding=8 head_groups=2 query_heads=3 projection=4",
+    .query_names = "head_groups query_heads projection",
+    .key_names = "head_groups projection",
+    .common = "head_groups",
+    .query_only = "query_heads",
+    .query_rows = 3};
+
+static pencl_layer *attention(pencl_device *device, int block, const head_axes *h)
 {
     pencl_ctx *ctx = pn_device_ctx(device);
-    const char *into = "heads=2 projection=4 embedding=8";
-    const char *heads = "heads projection";
     pencl_layer *query =
-        pn_nn_linear(ctx, weight(device, block, "attention/query", into, 2), "embedding", heads);
-    pencl_layer *key =
-        pn_nn_linear(ctx, weight(device, block, "attention/key", into, 2), "embedding", heads);
-    pencl_layer *value =
-        pn_nn_linear(ctx, weight(device, block, "attention/value", into, 2), "embedding", heads);
-    pencl_variable *output =
-        weight(device, block, "attention/output", "embedding=8 heads=2 projection=4", 1);
+        pn_nn_linear(ctx, weight(device, block, "attention/query", h->query, h->query_rows),
+                     "embedding", h->query_names);
+    pencl_layer *key = pn_nn_linear(ctx, weight(device, block, "attention/key", h->key, 2),
+                                    "embedding", h->key_names);
+    pencl_layer *value = pn_nn_linear(ctx, weight(device, block, "attention/value", h->key, 2),
+                                      "embedding", h->key_names);
+    pencl_variable *output = weight(device, block, "attention/output", h->output, 1);
     pn_nn_attention_parts parts = {
         .input_to_query = PN_NN_LIST(ctx, "Sequential", query, pn_nn_rope(ctx, 1e4, 1, 0),
                                      pn_nn_rescale(ctx, 0.5)),
         .input_to_key = PN_NN_LIST(ctx, "Sequential", key, pn_nn_rope(ctx, 1e4, 1, 0)),
         .input_to_value = PN_NN_LIST(ctx, "Sequential", value),
-        .query_key_to_attn = PN_NN_LIST(ctx, "Sequential", pn_nn_query_key_einsum(ctx, "heads", ""),
-                                        pn_nn_causal_mask(ctx, 0), pn_nn_softmax(ctx, "kv_seq")),
+        .query_key_to_attn =
+            PN_NN_LIST(ctx, "Sequential", pn_nn_query_key_einsum(ctx, h->common, h->query_only),
+                       pn_nn_causal_mask(ctx, 0), pn_nn_softmax(ctx, "kv_seq")),
         .attn_value_to_output =
-            PN_NN_LIST(ctx, "Sequential", pn_nn_attn_value_einsum(ctx, "heads", ""),
-                       pn_nn_linear(ctx, output, heads, "embedding")),
+            PN_NN_LIST(ctx, "Sequential", pn_nn_attn_value_einsum(ctx, h->common, h->query_only),
+                       pn_nn_linear(ctx, output, h->query_names, "embedding")),
     };
     return pn_nn_attention(ctx, &parts);
 }
@@ -125,18 +155,19 @@ static pencl_layer *feed_forward(pencl_device *device, int block)
                       pn_nn_linear(ctx, out, "neurons", "embedding"));
 }
 
-static pencl_layer *block_of(pencl_device *device, int block)
+static pencl_layer *block_of(pencl_device *device, int block, const head_axes *h)
 {
     pencl_ctx *ctx = pn_device_ctx(device);
-    pencl_layer *attend = PN_NN_LIST(ctx, "Sequential", norm(device, block, "pre_attention_norm"),
-                                     attention(device, block));
-    pencl_layer *feed = PN_NN_LIST(ctx, "Sequential", norm(device, block, "pre_ffw_norm"),
+    pencl_layer *attend =
+        PN_NN_LIST(ctx, "Sequential", norm(device, block, "pre_attention_norm/scale"),
+                   attention(device, block, h));
+    pencl_layer *feed = PN_NN_LIST(ctx, "Sequential", norm(device, block, "pre_ffw_norm/scale"),
                                    feed_forward(device, block));
     return PN_NN_LIST(ctx, "TransformerBlock", pn_nn_residual(ctx, attend),
                       pn_nn_residual(ctx, feed));
 }
 
-pencl_layer *tree_decoder(pencl_device *device, int n_blocks)
+static pencl_layer *decoder(pencl_device *device, int n_blocks, const head_axes *h)
 {
     pencl_ctx *ctx = pn_device_ctx(device);
     pencl_variable *embeddings =
@@ -147,11 +178,21 @@ pencl_layer *tree_decoder(pencl_device *device, int n_blocks)
     pn_layers layers = {0};
     pn_layers_add(&layers, pn_nn_embedding_lookup(ctx, pencl_layer_ref(table)));
     for (int i = 0; i < n_blocks; i++) {
-        pn_layers_add(&layers, block_of(device, i));
+        pn_layers_add(&layers, block_of(device, i, h));
     }
     pn_layers_add(&layers, pn_nn_rms_layer_norm(ctx, scale, "embedding", 1e-6));
     pn_layers_add(&layers, pn_nn_embedding_decode(ctx, table));
     pencl_layer *body = pn_nn_list_of(ctx, "Sequential", &layers);
     ck_assert_msg(body != NULL, "%s", pencl_error_text(ctx));
     return body;
+}
+
+pencl_layer *tree_decoder(pencl_device *device, int n_blocks)
+{
+    return decoder(device, n_blocks, &plain_heads);
+}
+
+pencl_layer *tree_gqa_decoder(pencl_device *device, int n_blocks)
+{
+    return decoder(device, n_blocks, &grouped_heads);
 }

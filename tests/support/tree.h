@@ -17,5 +17,7 @@ float *tree_values(const pencl_variable *variable);
 
 /* A decoder: embedding 8, 2 heads of 4, 16 neurons, vocabulary 11, tied table. */
 pencl_layer *tree_decoder(pencl_device *device, int n_blocks);
+/* The same with grouped queries: 2 key-value heads of 4, 3 query heads each. */
+pencl_layer *tree_gqa_decoder(pencl_device *device, int n_blocks);
 
 #endif

@@ -21,6 +21,15 @@ static const option options[] = {
     OPT_END,
 };
 
+static const char *chat_text(const pencl_tokenizer *tokenizer)
+{
+    if (tokenizer == NULL) {
+        return "no vocabulary";
+    }
+    return pencl_tokenizer_chat_template(tokenizer) != NULL ? "has a chat template"
+                                                            : "no chat template";
+}
+
 static void print_summary(const work *w)
 {
     const pencl_model_info *info = pencl_model_describe(w->model);
@@ -45,11 +54,10 @@ static void print_summary(const work *w)
     }
     printf(" projection %" PRId64 "\n", lm->projection_dim);
     printf("vocabulary    %" PRId64 "\n", lm->vocab_size);
-    printf("context       %" PRId64 " tokens trained\n", info->trained_context);
-    printf("chat          %s\n\n",
-           pencl_tokenizer_chat_template(pencl_model_tokenizer(w->model)) != NULL
-               ? "has a chat template"
-               : "no chat template");
+    if (info->trained_context > 0) {
+        printf("context       %" PRId64 " tokens trained\n", info->trained_context);
+    }
+    printf("chat          %s\n\n", chat_text(pencl_model_tokenizer(w->model)));
 }
 
 static void print_variable(const pencl_variable *v)
@@ -64,14 +72,15 @@ static void print_variable(const pencl_variable *v)
 
 static void print_variables(const pencl_layer *layer)
 {
-    for (int i = 0; i < pencl_layer_n_attributes(layer); i++) {
-        pencl_attribute a = pencl_layer_attribute(layer, i);
-        if (a.kind == PENCL_FIELD_VARIABLE) {
-            print_variable(a.variable);
+    int n = 0;
+    const pencl_attribute *a = pencl_layer_attributes(layer, &n);
+    for (int i = 0; i < n; i++) {
+        if (a[i].kind == PENCL_FIELD_VARIABLE) {
+            print_variable(a[i].variable);
         }
-        bool children = a.kind == PENCL_FIELD_LAYER || a.kind == PENCL_FIELD_LAYERS;
-        for (int c = 0; children && c < a.n; c++) {
-            print_variables(a.layers[c]);
+        bool children = a[i].kind == PENCL_FIELD_LAYER || a[i].kind == PENCL_FIELD_LAYERS;
+        for (int c = 0; children && c < a[i].n; c++) {
+            print_variables(a[i].layers[c]);
         }
     }
 }

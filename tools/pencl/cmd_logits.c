@@ -10,13 +10,11 @@ typedef struct settings {
     prompt_settings prompt;
     const char *tokens;
     const char *tokens_file;
-    const char *positions;
-    const char *out;
-    bool last;
-    bool log_probs;
+    logits_settings how;
+    logits_shown shown;
 } settings;
 
-static const settings defaults = {.use.on = DEVICE_DEFAULTS};
+static const settings defaults = {.use.on = DEVICE_DEFAULTS, .how.pad_id = -1};
 
 #define AT(field) offsetof(settings, field)
 static const option options[] = {
@@ -24,10 +22,21 @@ static const option options[] = {
     PROMPT_OPTIONS(offsetof(settings, prompt)),
     OPT_TEXT(0, "tokens", "1,2,3", AT(tokens), "token ids; nothing is added"),
     OPT_TEXT(0, "tokens-file", "F.npy", AT(tokens_file), "token ids [seq] or [batch, seq]"),
-    OPT_TEXT(0, "positions", "F.npy", AT(positions), "-1: padding (default: 0, 1, ...)"),
-    OPT_FLAG(0, "last", AT(last), "of the last token only"),
-    OPT_FLAG(0, "log-probs", AT(log_probs), "log-probabilities instead of logits"),
-    OPT_TEXT('o', "output", "OUT.npy", AT(out), "float32 [seq, vocabulary]"),
+    OPT_TEXT(0, "positions", "F.npy", AT(how.positions), "-1: padding (default: 0, 1, ...)"),
+    OPT_TEXTS(0, "side", "NAME=F.npy", AT(how.side), "a side input for every layer; repeats"),
+    OPT_TEXT(
+        0, "feed", "5,8", AT(how.feed), "in pieces of so many tokens, through a key-value cache"),
+    OPT_WHOLE(0,
+              "cache-len",
+              "L",
+              AT(how.cache_len),
+              1,
+              1 << 30,
+              "tokens that the cache holds (default: all)"),
+    OPT_WHOLE(0, "pad-id", "ID", AT(how.pad_id), -1, INT32_MAX, "with --feed: a token that pads"),
+    OPT_FLAG(0, "last", AT(shown.last), "of the last token only"),
+    OPT_FLAG(0, "log-probs", AT(shown.log_probs), "log-probabilities instead of logits"),
+    OPT_TEXT('o', "output", "OUT.npy", AT(shown.out), "float32 [seq, vocabulary]"),
     OPT_END,
 };
 
@@ -39,6 +48,12 @@ static int check(const settings *s)
     if (n != 1) {
         return usage_error("logits", n == 0 ? "no tokens: -p, --tokens or --tokens-file is missing"
                                             : "-p, --tokens and --tokens-file exclude each other");
+    }
+    if (s->how.feed == NULL && s->how.cache_len > 0) {
+        return usage_error("logits", "--cache-len goes with --feed");
+    }
+    if (s->how.feed != NULL && s->how.positions != NULL) {
+        return usage_error("logits", "--feed makes positions itself: without --positions");
     }
     return EXIT_DONE;
 }
@@ -74,25 +89,19 @@ static int tokens_array(pencl_array **out,
     return status;
 }
 
-static int compute(const work *w, const settings *s, const pencl_array *tokens)
+static int compute(const work *w, const settings *s, pencl_array *tokens)
 {
-    pencl_array *positions = NULL;
+    logits_call call = {0};
     logits l = {0};
-    int status = s->positions != NULL ? logits_load(&positions, w, s->positions) : EXIT_DONE;
+    int status = logits_read_call(&call, w, &s->how, tokens);
     if (status == EXIT_DONE) {
-        status = logits_compute(&l, w, tokens, positions);
-    }
-    if (status == EXIT_DONE && s->last) {
-        logits_keep_last(&l);
-    }
-    if (status == EXIT_DONE && s->log_probs) {
-        logits_normalise(&l);
+        status = logits_compute(&l, w, &call);
     }
     if (status == EXIT_DONE) {
-        status = s->out != NULL ? logits_save(&l, w, s->out) : logits_print(&l, w);
+        status = logits_show(&l, w, &s->shown);
     }
+    logits_free_call(&call);
     free(l.values);
-    pencl_array_free(positions);
     return status;
 }
 

@@ -8,6 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+bool colours(void)
+{
+    const char *no = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0') &&
+           (term == NULL || strcmp(term, "dumb") != 0);
+}
 
 const char *bytes_text(char *to, size_t room, uint64_t bytes)
 {
@@ -82,8 +91,7 @@ int print_json(json_t *document)
     return EXIT_DONE;
 }
 
-/* Bytes of the character at `text`, which is valid UTF-8; 0 when it is not. */
-static size_t character(const char *text, size_t size)
+size_t character_size(const char *text, size_t size)
 {
     for (size_t n = 1; n <= 4 && n <= size; n++) {
         if (pencl_utf8_valid(text, n, NULL)) {
@@ -98,7 +106,7 @@ void print_quoted(const char *text, size_t size)
     putchar('"');
     for (size_t i = 0; i < size;) {
         unsigned char c = (unsigned char)text[i];
-        size_t n = character(text + i, size - i);
+        size_t n = character_size(text + i, size - i);
         if (c == '\n') {
             fputs("\\n", stdout);
         } else if (c == '"' || c == '\\') {

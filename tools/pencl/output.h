@@ -6,6 +6,10 @@
 #include "pencl/context.h"
 
 #include <jansson.h>
+#include <stdbool.h>
+
+/* Standard output is a terminal that may be coloured: NO_COLOR is unset or empty. */
+bool colours(void);
 
 /* "92.93 MiB", in `to`. */
 const char *bytes_text(char *to, size_t room, uint64_t bytes);
@@ -21,6 +25,8 @@ json_t *json_ids(const int32_t *ids, size_t n);
 json_t *json_timing(size_t n, double ms);
 /* Prints a document on standard output and frees it; returns an exit status. */
 int print_json(json_t *document);
+/* Bytes of the UTF-8 character that text begins with; 0 when it is none. */
+size_t character_size(const char *text, size_t size);
 /* Prints text in double quotes on one line, control characters and bytes that are not UTF-8
  * escaped. */
 void print_quoted(const char *text, size_t size);

@@ -177,6 +177,11 @@ int work_encode(int32_t **ids, size_t *n, const work *w, const input *text, bool
     unsigned flags = PENCL_ENCODE_ADD_SPECIAL |
                      (parse_special ? PENCL_ENCODE_PARSE_SPECIAL : PENCL_ENCODE_PLAIN);
     const pencl_tokenizer *tokenizer = pencl_model_tokenizer(w->model);
+    if (tokenizer == NULL) {
+        say("%s has no vocabulary: it takes token ids only (pencl logits --tokens)",
+            pencl_model_describe(w->model)->path);
+        return EXIT_FAILED;
+    }
     if (pencl_tokenizer_encode(ids, n, tokenizer, text->data, text->size, flags) != PENCL_OK) {
         return work_failed(w);
     }
@@ -185,6 +190,12 @@ int work_encode(int32_t **ids, size_t *n, const work *w, const input *text, bool
         return EXIT_FAILED;
     }
     return EXIT_DONE;
+}
+
+size_t work_piece(char *to, size_t room, const work *w, int32_t token)
+{
+    size_t size = pencl_tokenizer_token_bytes(pencl_model_tokenizer(w->model), token, to, room);
+    return size < room ? size : room;
 }
 
 int work_session(work *w)

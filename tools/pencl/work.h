@@ -44,7 +44,7 @@ typedef struct model_settings {
         OPT_FLAG('v', "verbose", ON(verbose), "what the library does, on standard error")
 
 #define MODEL_OPTIONS                                                                              \
-    OPT_TEXT('m', "model", "MODEL", offsetof(model_settings, model), "a GGUF file"),               \
+    OPT_TEXT('m', "model", "MODEL", offsetof(model_settings, model), "a GGUF file, or penzai's"),  \
         OPT_WHOLE('c', "ctx-size", "N", offsetof(model_settings, context), 1, 1 << 30,             \
                   "tokens at most (default: 4096 or what the model was trained for)"),             \
         DEVICE_OPTIONS
@@ -74,6 +74,8 @@ int work_device(work *w, const device_settings *on);
 int work_model(work *w, const char *name, const model_settings *s); /* and its device */
 /* The ids of a prompt, at least one; freed with pencl_tokens_free in any case. */
 int work_encode(int32_t **ids, size_t *n, const work *w, const input *text, bool parse_special);
+/* The bytes of a token, as many as there is room for; returns how many. */
+size_t work_piece(char *to, size_t room, const work *w, int32_t token);
 int work_session(work *w); /* after work_model */
 void work_close(work *w);
 

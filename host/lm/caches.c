@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Caches of keys and values: storage, growth, emptying. */
+#include "lm/caches.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int count_attention(pencl_layer *layer)
+{
+    if (strcmp(pencl_layer_type_of(layer)->name, "Attention") == 0) {
+        return 1;
+    }
+    int n = 0;
+    pn_child child = {0};
+    while (pn_next_child(&child, layer)) {
+        n += child.node.layer != NULL ? count_attention(child.node.layer) : 0;
+    }
+    return n;
+}
+
+/* ---- making ---- */
+
+/* The rows of a cache are its slots: those of one batch entry side by side. */
+static pencl_status new_cache(pencl_variable **out,
+                              const pencl_lm *lm,
+                              const char *label,
+                              const pn_spec *spec,
+                              const pn_layout *layout)
+{
+    pn_store *store = NULL;
+    int n_row_axes = pn_spec_find(spec, PENCL_AXIS_KV_SEQ) + 1;
+    PENCL_TRY(pn_store_new(&store, lm->device, spec, n_row_axes, layout));
+    pencl_status st = PENCL_OK;
+    if (store->n_parts != 1) {
+        st = PN_FAIL(
+            lm->ctx, PENCL_E_LIMIT,
+            "%s: %zu bytes exceed the device's largest allocation; ask for a shorter context",
+            label, pn_store_bytes(store));
+    }
+    if (st == PENCL_OK) {
+        /* Zeros, as in penzai: an unfused attention multiplies hidden slots by a weight of 0. */
+        const pn_part *part = &store->parts[0];
+        st = pn_buffer_fill(part->buffer, part->offset, part->bytes, 0);
+    }
+    if (st == PENCL_OK) {
+        st = pn_variable_new(out, lm->ctx, PENCL_STATE, label, store);
+    }
+    pn_store_free(store);
+    return st;
+}
+
+static pencl_status cache_spec(pn_spec *spec, const pencl_lm *lm, const pn_spec *slots)
+{
+    const pencl_lm_metadata *m = &lm->metadata;
+    *spec = *slots;
+    spec->dtype = PENCL_F32;
+    if (spec->n_axes + m->n_common + 1 > PENCL_MAX_AXES) {
+        return PN_FAIL(lm->ctx, PENCL_E_LIMIT, "caches: more than %d axes", PENCL_MAX_AXES);
+    }
+    for (int i = 0; i < m->n_common; i++) {
+        pn_spec_push(spec, m->common_head_axes[i].name, m->common_head_axes[i].size);
+    }
+    pn_spec_push(spec, PENCL_AXIS_PROJECTION, m->projection_dim);
+    return pn_spec_check(lm->ctx, spec, "caches");
+}
+
+static pencl_status fill_caches(pn_caches *c, const pencl_lm *lm, const pn_spec *batch)
+{
+    bool is_ref = pn_device_caps(lm->device)->is_ref;
+    pn_spec slots = *batch;
+    pn_spec spec;
+    slots.dtype = PENCL_I32;
+    pn_spec_push(&slots, PENCL_AXIS_KV_SEQ, c->capacity);
+    PENCL_TRY(cache_spec(&spec, lm, &slots));
+    for (int i = 0; i + 1 < c->n; i++) {
+        bool key = i % 2 == 0;
+        char label[64];
+        snprintf(label, sizeof label, "sampler/cache_%d.%s", i / 2, key ? "key" : "value");
+        PENCL_TRY(new_cache(&c->variables[i], lm, label, &spec,
+                            key && !is_ref ? &pn_layout_rows16 : &pn_layout_plain));
+    }
+    PENCL_TRY(new_cache(&c->variables[c->n - 1], lm, "sampler/kv_token_positions", &slots,
+                        &pn_layout_plain));
+    return pn_caches_empty(c, 0);
+}
+
+pencl_status pn_caches_new(pn_caches **out, const pencl_lm *lm, const pn_spec *batch, int64_t slots)
+{
+    pn_caches *c = pn_calloc(1, sizeof *c);
+    if (c == NULL) {
+        return PN_NOMEM(lm->ctx);
+    }
+    *c = (pn_caches){.refs = 1,
+                     .ctx = lm->ctx,
+                     .slots = slots,
+                     .capacity = (slots + 15) / 16 * 16,
+                     .n_batch = pn_spec_count(batch),
+                     .n = 2 * count_attention(lm->body) + 1};
+    c->variables = pn_calloc((size_t)c->n, sizeof(pencl_variable *));
+    pencl_status st = c->variables == NULL ? PN_NOMEM(lm->ctx) : fill_caches(c, lm, batch);
+    if (st != PENCL_OK) {
+        pn_caches_free(c);
+        return st;
+    }
+    *out = c;
+    return PENCL_OK;
+}
+
+pn_caches *pn_caches_ref(pn_caches *c)
+{
+    c->refs++;
+    return c;
+}
+
+void pn_caches_free(pn_caches *c)
+{
+    if (c == NULL || --c->refs > 0) {
+        return;
+    }
+    for (int i = 0; c->variables != NULL && i < c->n; i++) {
+        pencl_variable_free(c->variables[i]);
+    }
+    pn_free(c->variables);
+    pn_free(c);
+}
+
+/* ---- content ---- */
+
+pencl_variable *pn_caches_positions(const pn_caches *c)
+{
+    return c->variables[c->n - 1];
+}
+
+pencl_status pn_caches_copy(const pn_caches *to, const pn_caches *from, int64_t n)
+{
+    size_t rows = (size_t)(n + 15) / 16 * 16; /* rows16 keeps 16 tokens together */
+    for (int i = 0; rows > 0 && i < from->n; i++) {
+        const pn_store *store = pn_variable_store(from->variables[i]);
+        const pn_part *a = &store->parts[0];
+        const pn_part *b = &pn_variable_store(to->variables[i])->parts[0];
+        size_t row_bytes = a->bytes / (size_t)store->matrix.rows;
+        for (int64_t k = 0; k < from->n_batch; k++) {
+            PENCL_TRY(pn_buffer_copy(
+                b->buffer, b->offset + (size_t)(k * to->capacity) * row_bytes, a->buffer,
+                a->offset + (size_t)(k * from->capacity) * row_bytes, rows * row_bytes));
+        }
+    }
+    return PENCL_OK;
+}
+
+pencl_status pn_caches_empty(const pn_caches *c, int64_t slot)
+{
+    const pn_part *part = &pn_variable_store(pn_caches_positions(c))->parts[0];
+    const size_t bytes = sizeof(int32_t);
+    for (int64_t k = 0; slot < c->capacity && k < c->n_batch; k++) {
+        size_t at = part->offset + (size_t)(k * c->capacity + slot) * bytes;
+        PENCL_TRY(pn_buffer_fill(part->buffer, at, (size_t)(c->capacity - slot) * bytes, 0xFF));
+    }
+    return PENCL_OK;
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TransformerLM.__call__: positions, padding, batch axes, side inputs, bad input. */
+#include "support/devices.h"
+#include "support/golden.h"
+
+#include "pencl/pencl.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_TOKENS = 12, VOCABULARY = 300, MOST = 4 * N_TOKENS };
+
+static pencl_ctx *ctx;
+static pencl_device *device;
+static pencl_model *model;
+static pencl_lm *lm;
+static int32_t tokens[N_TOKENS];
+static float *want; /* by transformers: [N_TOKENS, VOCABULARY] */
+static float got[MOST * VOCABULARY];
+
+static void setup(void)
+{
+    size_t count = 0;
+    json_t *json = golden_json("tiny/tiny.json");
+    for (size_t i = 0; i < N_TOKENS; i++) {
+        json_t *id = json_array_get(json_object_get(json, "tokens"), i);
+        tokens[i] = (int32_t)json_integer_value(id);
+    }
+    json_decref(json);
+    want = golden_npy("tiny/tiny_mix.logits.npy", &count);
+    ck_assert_uint_eq(count, N_TOKENS * VOCABULARY);
+    ctx = pencl_ctx_new();
+    device = test_device(ctx);
+    ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_mix.gguf", NULL),
+                     PENCL_OK);
+    lm = pencl_model_lm(model);
+}
+
+static void teardown(void)
+{
+    pencl_model_close(model);
+    pencl_device_close(device);
+    pencl_ctx_free(ctx);
+    free(want);
+}
+
+#define CHECK_OK(expr) ck_assert_msg((expr) == PENCL_OK, "%s", pencl_error_text(ctx))
+
+static pencl_array *ints(const int32_t *ids, const pencl_axis *axes, int n)
+{
+    pencl_array *a = NULL;
+    CHECK_OK(pencl_array_new(&a, device, PENCL_I32, axes, n));
+    CHECK_OK(pencl_array_upload(a, ids, (size_t)pencl_array_count(a) * sizeof *ids));
+    return a;
+}
+
+/* Logits of a call into `got`, in the order of the tokens' axes, "vocabulary" last. */
+static void call(const pencl_array *ids, const pencl_lm_call_options *options)
+{
+    pencl_array *logits = NULL;
+    pencl_array *ordered = NULL;
+    const char *names[PENCL_MAX_AXES];
+    int n = pencl_array_n_axes(ids);
+    for (int i = 0; i < n; i++) {
+        names[i] = pencl_array_axis(ids, i)->name;
+    }
+    names[n] = "vocabulary";
+    CHECK_OK(pencl_lm_call(&logits, lm, ids, options));
+    CHECK_OK(pencl_array_order(&ordered, logits, names, n + 1));
+    ck_assert_int_eq(pencl_array_axis(ordered, n)->size, VOCABULARY);
+    ck_assert_int_eq(pencl_array_count(ordered), pencl_array_count(ids) * VOCABULARY);
+    ck_assert_int_le(pencl_array_count(ordered), MOST * VOCABULARY);
+    CHECK_OK(pencl_array_download_f32(ordered, got, pencl_array_count(ordered)));
+    pencl_array_free(ordered);
+    pencl_array_free(logits);
+}
+
+/* Row `row` of `got` is the golden row of token `token`. */
+static void expect_row(int row, int token)
+{
+    for (int i = 0; i < VOCABULARY; i++) {
+        float a = got[row * VOCABULARY + i];
+        float b = want[token * VOCABULARY + i];
+        ck_assert_msg(fabsf(a - b) <= 1e-4F, "row %d, token %d: %g, not %g", row, token, (double)a,
+                      (double)b);
+    }
+}
+
+START_TEST(default_positions_are_0_1_2)
+{
+    const pencl_axis axes[] = {{"seq", N_TOKENS}};
+    int32_t at[N_TOKENS];
+    for (int i = 0; i < N_TOKENS; i++) {
+        at[i] = i;
+    }
+    pencl_array *ids = ints(tokens, axes, 1);
+    pencl_array *positions = ints(at, axes, 1);
+    call(ids, NULL);
+    for (int i = 0; i < N_TOKENS; i++) {
+        expect_row(i, i);
+    }
+    pencl_lm_call_options options = PENCL_LM_CALL_OPTIONS_INIT;
+    options.token_positions = positions;
+    call(ids, &options);
+    for (int i = 0; i < N_TOKENS; i++) {
+        expect_row(i, i);
+    }
+    pencl_array_free(positions);
+    pencl_array_free(ids);
+}
+END_TEST
+
+/* Only the differences and the order of positions matter. */
+START_TEST(positions_may_begin_anywhere)
+{
+    const pencl_axis axes[] = {{"seq", 6}};
+    const int32_t at[] = {1000, 1001, 1002, 1003, 1004, 1005};
+    pencl_array *ids = ints(tokens, axes, 1);
+    pencl_array *positions = ints(at, axes, 1);
+    const pencl_lm_call_options options = {.token_positions = positions};
+    call(ids, &options);
+    for (int i = 0; i < 6; i++) {
+        expect_row(i, i);
+    }
+    pencl_array_free(positions);
+    pencl_array_free(ids);
+}
+END_TEST
+
+START_TEST(minus_one_is_padding)
+{
+    const pencl_axis axes[] = {{"batch", 2}, {"seq", 8}};
+    const int32_t at[2][8] = {{-1, -1, -1, 0, 1, 2, 3, 4}, {0, 1, 2, 3, 4, -1, -1, -1}};
+    int32_t padded[2][8] = {{9, 9, 9}, {0}};
+    memcpy(&padded[0][3], tokens, 5 * sizeof *tokens);
+    memcpy(padded[1], tokens, 5 * sizeof *tokens);
+    pencl_array *ids = ints(padded[0], axes, 2);
+    pencl_array *positions = ints(at[0], axes, 2);
+    const pencl_lm_call_options options = {.token_positions = positions};
+    call(ids, &options);
+    for (int i = 0; i < 5; i++) {
+        expect_row(3 + i, i);
+        expect_row(8 + i, i);
+    }
+    pencl_array_free(positions);
+    pencl_array_free(ids);
+}
+END_TEST
+
+START_TEST(any_batch_axes)
+{
+    const pencl_axis axes[] = {{"users", 2}, {"seq", 5}, {"samples", 2}};
+    int32_t all[2][5][2];
+    for (int u = 0; u < 2; u++) {
+        for (int i = 0; i < 5; i++) {
+            all[u][i][0] = tokens[i];
+            all[u][i][1] = i < 3 ? tokens[i] : 11;
+        }
+    }
+    pencl_array *ids = ints(all[0][0], axes, 3);
+    call(ids, NULL);
+    for (int u = 0; u < 2; u++) {
+        for (int i = 0; i < 5; i++) {
+            expect_row((u * 5 + i) * 2, i);
+        }
+        for (int i = 0; i < 3; i++) {
+            expect_row((u * 5 + i) * 2 + 1, i);
+        }
+    }
+    pencl_array_free(ids);
+}
+END_TEST
+
+/* Two sequences in one row of tokens, kept apart by their ids. */
+START_TEST(sequences_share_a_row_by_their_ids)
+{
+    const pencl_axis axes[] = {{"seq", 9}};
+    const int32_t ids[] = {tokens[0], tokens[0], tokens[1], tokens[1], tokens[2],
+                           tokens[2], tokens[3], tokens[4], tokens[3]};
+    const int32_t at[] = {0, 0, 1, 1, 2, 2, 3, 4, 3};
+    const int32_t of[] = {0, 1, 0, 1, 0, 1, 0, 0, 1};
+    pencl_array *row = ints(ids, axes, 1);
+    pencl_array *positions = ints(at, axes, 1);
+    pencl_array *sequence = ints(of, axes, 1);
+    const pencl_side_array side = {"token_sequence", sequence};
+    const pencl_lm_call_options options = {
+        .token_positions = positions, .side = &side, .n_side = 1};
+    call(row, &options);
+    for (int i = 0; i < 9; i++) {
+        expect_row(i, at[i]);
+    }
+    pencl_array_free(sequence);
+    pencl_array_free(positions);
+    pencl_array_free(row);
+}
+END_TEST
+
+START_TEST(unknown_side_inputs_are_ignored)
+{
+    const pencl_axis axes[] = {{"seq", 3}};
+    pencl_array *ids = ints(tokens, axes, 1);
+    const pencl_side_array side = {"token_postions", ids};
+    const pencl_lm_call_options options = {.side = &side, .n_side = 1};
+    call(ids, &options);
+    expect_row(2, 2);
+    pencl_array_free(ids);
+}
+END_TEST
+
+START_TEST(no_tokens_give_no_logits)
+{
+    const pencl_axis axes[] = {{"seq", 0}};
+    pencl_array *ids = ints(tokens, axes, 1);
+    call(ids, NULL);
+    pencl_array_free(ids);
+}
+END_TEST
+
+/* ---- bad input ---- */
+
+typedef struct axis_set {
+    int n;
+    pencl_axis axes[3];
+} axis_set;
+
+typedef struct bad_row {
+    const char *what;
+    axis_set tokens;
+    pencl_dtype dtype;
+    int32_t value;      /* of every token */
+    axis_set positions; /* n 0: none are given */
+    pencl_status status;
+    const char *words[2];
+} bad_row;
+
+#define SEQ(n)                                                                                     \
+    {                                                                                              \
+        1,                                                                                         \
+        {                                                                                          \
+            {                                                                                      \
+                "seq", n                                                                           \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define WITH(name)                                                                                 \
+    {                                                                                              \
+        2,                                                                                         \
+        {                                                                                          \
+            {name, 2},                                                                             \
+            {                                                                                      \
+                "seq", 3                                                                           \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+static const bad_row bad[] = {
+    {"no seq",
+     {1, {{"batch", 2}}},
+     PENCL_I32,
+     1,
+     {0},
+     PENCL_E_AXIS,
+     {"axis 'seq' is required", "batch:2"}},
+    {"positional axes only",
+     {1, {{"", 3}}},
+     PENCL_I32,
+     1,
+     {0},
+     PENCL_E_AXIS,
+     {"positional", "int32(3 |)"}},
+    {"a positional axis", WITH(""), PENCL_I32, 1, {0}, PENCL_E_AXIS, {"positional"}},
+    {"floats", SEQ(3), PENCL_F32, 0, {0}, PENCL_E_DTYPE, {"int32", "float32"}},
+    {"an id too large",
+     SEQ(3),
+     PENCL_I32,
+     300,
+     {0},
+     PENCL_E_TOKEN_RANGE,
+     {"token 0 is 300", "300"}},
+    {"an id below 0", SEQ(3), PENCL_I32, -1, {0}, PENCL_E_TOKEN_RANGE, {"token 0 is -1"}},
+    {"as many positions as there are not",
+     SEQ(3),
+     PENCL_I32,
+     1,
+     SEQ(4),
+     PENCL_E_SHAPE,
+     {"token_positions", "seq:4"}},
+    {"positions with an axis more",
+     SEQ(3),
+     PENCL_I32,
+     1,
+     WITH("batch"),
+     PENCL_E_AXIS,
+     {"token_positions", "batch:2"}},
+    {"positions of another batch",
+     WITH("batch"),
+     PENCL_I32,
+     1,
+     {2, {{"batch", 3}, {"seq", 3}}},
+     PENCL_E_SHAPE,
+     {"batch:3"}},
+    {"positions with a positional axis",
+     SEQ(3),
+     PENCL_I32,
+     1,
+     WITH(""),
+     PENCL_E_AXIS,
+     {"token_positions: positional"}},
+    {"positions with projection",
+     SEQ(3),
+     PENCL_I32,
+     1,
+     WITH("projection"),
+     PENCL_E_AXIS,
+     {"token_positions", "'projection' is reserved"}},
+    {"positions without seq",
+     WITH("batch"),
+     PENCL_I32,
+     1,
+     {1, {{"batch", 2}}},
+     PENCL_E_AXIS,
+     {"token_positions: axis 'seq' is required"}},
+    {"a batch axis named embedding",
+     WITH("embedding"),
+     PENCL_I32,
+     1,
+     {0},
+     PENCL_E_AXIS,
+     {"'embedding' is reserved"}},
+    {"a batch axis named head_groups",
+     WITH("head_groups"),
+     PENCL_I32,
+     1,
+     {0},
+     PENCL_E_AXIS,
+     {"'head_groups' is reserved"}},
+    {"a batch axis named vocabulary",
+     WITH("vocabulary"),
+     PENCL_I32,
+     1,
+     {0},
+     PENCL_E_AXIS,
+     {"'vocabulary' is reserved"}},
+    {"a batch axis named neurons",
+     WITH("neurons"),
+     PENCL_I32,
+     1,
+     {0},
+     PENCL_E_AXIS,
+     {"'neurons' is reserved"}},
+    {"a batch axis named kv_seq",
+     WITH("kv_seq"),
+     PENCL_I32,
+     1,
+     {0},
+     PENCL_E_AXIS,
+     {"'kv_seq' is reserved"}},
+    {"a batch axis named heads",
+     WITH("heads"),
+     PENCL_I32,
+     1,
+     {0},
+     PENCL_E_AXIS,
+     {"'heads' is reserved"}},
+};
+
+static pencl_array *filled(pencl_dtype dtype, const axis_set *a, int32_t value)
+{
+    pencl_array *array = NULL;
+    int32_t data[18];
+    for (int i = 0; i < 18; i++) {
+        data[i] = value;
+    }
+    CHECK_OK(pencl_array_new(&array, device, dtype, a->axes, a->n));
+    CHECK_OK(pencl_array_upload(array, data, (size_t)pencl_array_count(array) * sizeof *data));
+    return array;
+}
+
+START_TEST(bad_input_is_refused)
+{
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const bad_row *b = &bad[i];
+        pencl_array *ids = filled(b->dtype, &b->tokens, b->value);
+        pencl_array *positions = b->positions.n == 0 ? NULL : filled(PENCL_I32, &b->positions, 0);
+        const pencl_lm_call_options options = {.token_positions = positions};
+        pencl_array *logits = NULL;
+        pencl_status st = pencl_lm_call(&logits, lm, ids, &options);
+        ck_assert_msg(st == b->status, "%s: %s, %s", b->what, pencl_status_name(st),
+                      pencl_error_text(ctx));
+        for (int w = 0; w < 2 && b->words[w] != NULL; w++) {
+            ck_assert_msg(strstr(pencl_error_text(ctx), b->words[w]) != NULL, "%s: \"%s\" lacks %s",
+                          b->what, pencl_error_text(ctx), b->words[w]);
+        }
+        ck_assert_ptr_null(logits);
+        pencl_array_free(positions);
+        pencl_array_free(ids);
+    }
+}
+END_TEST
+
+/* A side input that a layer needs: the body called without its wrapper. */
+START_TEST(a_body_alone_misses_its_positions)
+{
+    const pencl_axis axes[] = {{"seq", 3}};
+    pencl_array *ids = ints(tokens, axes, 1);
+    pencl_graph *graph = NULL;
+    CHECK_OK(pencl_graph_new(&graph, device));
+    pencl_value *y = pencl_layer_call(pencl_lm_body(lm), pencl_graph_array(graph, ids), NULL);
+    ck_assert_ptr_null(y);
+    ck_assert_int_eq(pencl_graph_finish(graph), PENCL_E_SIDE_INPUT);
+    ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "token_positions"));
+    pencl_graph_free(graph);
+    pencl_array_free(ids);
+}
+END_TEST
+
+Suite *suite_penzai_call(void);
+Suite *suite_penzai_call(void)
+{
+    Suite *suite = suite_create("penzai_call");
+    TCase *tc = tcase_create("call");
+    tcase_set_timeout(tc, 300);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, default_positions_are_0_1_2);
+    tcase_add_test(tc, positions_may_begin_anywhere);
+    tcase_add_test(tc, minus_one_is_padding);
+    tcase_add_test(tc, any_batch_axes);
+    tcase_add_test(tc, sequences_share_a_row_by_their_ids);
+    tcase_add_test(tc, unknown_side_inputs_are_ignored);
+    tcase_add_test(tc, no_tokens_give_no_logits);
+    tcase_add_test(tc, bad_input_is_refused);
+    tcase_add_test(tc, a_body_alone_misses_its_positions);
+    suite_add_tcase(suite, tc);
+    return suite;
+}

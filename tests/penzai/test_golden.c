@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Models of penzai's, opened from files, against penzai's own logits on the device at hand: eight
+ * families, and models of drawn sizes whose axes are stored in a drawn order. */
+#include "support/devices.h"
+#include "support/folder.h"
+#include "support/golden.h"
+#include "support/penzai.h"
+#include "support/penzai_answers.h"
+
+#include "pencl/pencl.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BAR 2e-5 /* float32 against float32 in another order of sums; the values are about 1 */
+
+enum { N_SIZES = 10, N_TYPES = 5 };
+
+static char folder[TEST_PATH];
+static pencl_ctx *ctx;
+static pencl_device *device;
+static pencl_model *model;
+
+static void setup(void)
+{
+    test_folder_make(folder);
+    ctx = pencl_ctx_new();
+    device = test_device(ctx);
+}
+
+static void teardown(void)
+{
+    pencl_model_close(model);
+    model = NULL;
+    pencl_device_close(device);
+    pencl_ctx_free(ctx);
+    test_folder_remove(folder);
+}
+
+/* ---- data ---- */
+
+/* Model i of other sizes. */
+static json_t *sized(int i)
+{
+    char name[32];
+    json_t *all = golden_json("penzai_more/sizes.json");
+    ck_assert_uint_eq(json_object_size(all), N_SIZES);
+    snprintf(name, sizeof name, "seed_%d", i + 1);
+    json_t *golden = json_incref(json_object_get(all, name));
+    json_decref(all);
+    return golden;
+}
+
+/* Writes the model, its axes in an order of the seed, and opens it. */
+static void open_as(const json_t *golden, uint64_t seed, pencl_dtype dtype)
+{
+    const char *path = test_path(folder, "model.safetensors");
+    penzai_file file = penzai_file_of(golden, seed);
+    file.dtype = dtype;
+    penzai_write(&file, path);
+    penzai_file_free(&file);
+    ck_assert_msg(pencl_model_open(&model, device, path, NULL) == PENCL_OK, "%s",
+                  pencl_error_text(ctx));
+    ck_assert_ptr_null(pencl_model_tokenizer(model));
+}
+
+static void open_model(const json_t *golden, uint64_t seed)
+{
+    open_as(golden, seed, PENCL_F32);
+}
+
+/* ---- pencl_lm_call ---- */
+
+static void compare(const json_t *golden, const char *name)
+{
+    const penzai_answers a = penzai_answers_of(golden);
+    pencl_lm *lm = pencl_model_lm(model);
+    const double plain = penzai_call(&a, lm, NULL, "logits");
+    const double padded = penzai_call(&a, lm, "padded_positions", "logits_padded_positions");
+    printf("%-16s default positions %.1e, padded %.1e\n", name, plain, padded);
+    ck_assert_msg(plain <= BAR && padded <= BAR, "%s: %g, padded %g", name, plain, padded);
+}
+
+START_TEST(logits_equal_penzais)
+{
+    json_t *golden = penzai_golden(_i);
+    open_model(golden, 0);
+    compare(golden, penzai_families[_i]);
+    json_decref(golden);
+}
+END_TEST
+
+START_TEST(sizes_and_orders_of_axes_do_not_matter)
+{
+    char name[32];
+    json_t *golden = sized(_i);
+    snprintf(name, sizeof name, "seed_%d", _i + 1);
+    open_model(golden, (uint64_t)_i + 1);
+    compare(golden, name);
+    json_decref(golden);
+}
+END_TEST
+
+/* ---- sessions ---- */
+
+/* One row of tokens, fed in pieces of 4 and what is left. */
+static double feed(const penzai_answers *a, int64_t row)
+{
+    int32_t *tokens = penzai_table(a, "tokens");
+    pencl_session *s = NULL;
+    double worst = 0;
+    ck_assert_int_eq(pencl_session_new(&s, pencl_model_lm(model), NULL), PENCL_OK);
+    for (int64_t at = 0; at < a->seq; at += 4) {
+        const int64_t n = a->seq - at < 4 ? a->seq - at : 4;
+        const float *logits = NULL;
+        ck_assert_msg(pencl_session_feed(&logits, s, tokens + row * a->seq + at, (size_t)n,
+                                         PENCL_LOGITS_ALL) == PENCL_OK,
+                      "%s", pencl_error_text(ctx));
+        worst = fmax(worst, penzai_worst(a, "logits", logits, row * a->seq + at, n));
+    }
+    pencl_session_free(s);
+    free(tokens);
+    return worst;
+}
+
+START_TEST(a_session_gives_the_same_logits)
+{
+    json_t *golden = penzai_golden(_i);
+    open_model(golden, 0);
+    const penzai_answers a = penzai_answers_of(golden);
+    for (int64_t row = 0; row < a.batch; row++) {
+        const double worst = feed(&a, row);
+        ck_assert_msg(worst <= BAR, "%s, row %d: %g", penzai_families[_i], (int)row, worst);
+    }
+    json_decref(golden);
+}
+END_TEST
+
+/* ---- element types ---- */
+
+/* penzai gives the logits of parameters in float32; rounding them moves these by less than that. */
+START_TEST(stored_types_are_computed_in_float32)
+{
+    static const struct {
+        pencl_dtype stored;
+        const char *parameters;
+        const char *activations;
+        double bar;
+    } rows[N_TYPES] = {{PENCL_F16, "float16", "float32", 5e-3},
+                       {PENCL_BF16, "bfloat16", "float32", 5e-2},
+                       {PENCL_BF16, "bfloat16", "bfloat16", 5e-2},
+                       {PENCL_F32, "float32", "bfloat16", 5e-2},
+                       {PENCL_F32, "float32", "float16", 5e-3}};
+    json_t *golden = penzai_golden(5);
+    json_t *config = json_object_get(golden, "config");
+    json_object_set_new(config, "parameter_dtype", json_string(rows[_i].parameters));
+    json_object_set_new(config, "activation_dtype", json_string(rows[_i].activations));
+    open_as(golden, 3, rows[_i].stored);
+    const penzai_answers a = penzai_answers_of(golden);
+    const double worst = penzai_call(&a, pencl_model_lm(model), NULL, "logits");
+    printf("%s, %s: %.1e\n", rows[_i].parameters, rows[_i].activations, worst);
+    const double fed = feed(&a, 0);
+    ck_assert_msg(worst <= rows[_i].bar && fed <= rows[_i].bar, "%g, session %g", worst, fed);
+    json_decref(golden);
+}
+END_TEST
+
+static void add_case(Suite *suite, const char *name, const TTest *test, int n)
+{
+    TCase *tc = tcase_create(name);
+    tcase_set_timeout(tc, 300);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, test, 0, n);
+    suite_add_tcase(suite, tc);
+}
+
+Suite *suite_penzai_golden(void);
+Suite *suite_penzai_golden(void)
+{
+    Suite *suite = suite_create("penzai_golden");
+    add_case(suite, "families", logits_equal_penzais, PENZAI_FAMILIES);
+    add_case(suite, "sizes", sizes_and_orders_of_axes_do_not_matter, N_SIZES);
+    add_case(suite, "sessions", a_session_gives_the_same_logits, PENZAI_FAMILIES);
+    add_case(suite, "types", stored_types_are_computed_in_float32, N_TYPES);
+    return suite;
+}
