@@ -271,6 +271,52 @@ START_TEST(graphs_do_not_mix)
 }
 END_TEST
 
+/* Verbs of every kind, and their evaluation. */
+static pencl_status compute(pencl_array **out, const pencl_array *x, const pencl_array *ids)
+{
+    pencl_graph *g = NULL;
+    PENCL_TRY(pencl_graph_new(&g, device));
+    pencl_value *v = pencl_graph_array(g, x);
+    pencl_value *i = pencl_graph_array(g, ids);
+    pencl_value *twice = pencl_value_concatenate(MANY(v, pencl_value_neg(v)), 2, "a");
+    pencl_value *flat = pencl_value_merge(twice, NAMES("b", "a"), 2, "flat");
+    pencl_value *sum = pencl_value_sum(flat, NAMES("flat"), 1);
+    pencl_value *y = pencl_value_at_add(v, SPOT(PENCL_AT_IDS("a", i)), 1, sum);
+    y = pencl_value_add(y, pencl_value_full(g, PENCL_F32, 1, NULL, 0));
+    y = pencl_value_at_set(y, SPOT(PENCL_AT_INDEX("b", 0)), 1, pencl_value_max(v, NAMES("b"), 1));
+    y = pencl_value_item(pencl_value_unstack(pencl_value_take(y, "b", i), "a"), 1);
+    pencl_status st = pencl_eval(g, &y, 1, out);
+    pencl_graph_free(g);
+    return st;
+}
+
+START_TEST(memory_may_run_out_anywhere)
+{
+    const pencl_axis axes[] = {{"a", 2}, {"b", 3}};
+    const pencl_axis count[] = {{"", 2}};
+    const float data[] = {1, 2, 3, 4, 5, 6};
+    const int32_t places[] = {1, 0};
+    pencl_array *x = NULL;
+    pencl_array *ids = NULL;
+    pencl_array *y = NULL;
+    ck_assert_int_eq(pencl_array_wrap(&x, device, PENCL_F32, axes, 2, data), PENCL_OK);
+    ck_assert_int_eq(pencl_array_wrap(&ids, device, PENCL_I32, count, 1, places), PENCL_OK);
+    long before = pn_alloc_live();
+    pencl_status st = PENCL_E_NOMEM;
+    for (long n = 1; st == PENCL_E_NOMEM; n++) {
+        pn_error_clear(ctx);
+        pn_alloc_fail_at(n);
+        st = compute(&y, x, ids);
+        pn_alloc_fail_at(0);
+        ck_assert_int_eq(pn_alloc_live() - before, st == PENCL_OK ? 3 : 0); /* y, its buffer */
+    }
+    ck_assert_msg(st == PENCL_OK, "%s", pencl_error_text(ctx));
+    pencl_array_free(y);
+    pencl_array_free(ids);
+    pencl_array_free(x);
+}
+END_TEST
+
 Suite *suite_graph_value(void);
 Suite *suite_graph_value(void)
 {
@@ -289,6 +335,7 @@ Suite *suite_graph_value(void)
     tcase_add_test(tests, views_keep_an_older_error_of_the_context_too);
     tcase_add_test(tests, null_gives_null);
     tcase_add_test(tests, graphs_do_not_mix);
+    tcase_add_test(tests, memory_may_run_out_anywhere);
     suite_add_tcase(suite, tests);
     return suite;
 }
