@@ -1,44 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 // best_row, best_lanes, best_wide: indices of the K best entries of rows, best first. An entry
-// comes after another when it is smaller, or equal with a higher index; NaN never wins.
+// comes after another when it is smaller, or equal with a higher index; NaN never wins. SMALLEST
+// turns the order round.
 //
 // Each of the K rounds reads the row again: simple, and fast enough for the K that samplers take.
 #include "lib/row_group.clh"
 #include "lib/rows.clh"
 
 #ifndef K
-#define K 1
+#define K        1
+#define SMALLEST 0
+#define INTEGERS 0
+#endif
+
+#if INTEGERS
+#define VALUE    int
+#define LEAST    INT_MIN
+#define ORDER(x) (SMALLEST ? ~(x) : (x))
+#else
+#define VALUE    float
+#define LEAST    (-INFINITY)
+#define ORDER(x) (SMALLEST ? -(x) : (x))
 #endif
 
 enum { NONE = 0x7fffffff };
 
 typedef struct entry {
-    float value;
+    VALUE value;
     int at; // NONE: no entry
 } entry;
 
 static inline entry no_entry(void)
 {
     entry e;
-    e.value = -INFINITY;
+    e.value = LEAST;
     e.at = NONE;
     return e;
 }
 
 // True for entries that come after the last one found; all do when there is none yet.
-static inline int comes_after(float value, int at, entry last)
+static inline int comes_after(VALUE value, int at, entry last)
 {
     return last.at == NONE || value < last.value || (value == last.value && at > last.at);
 }
 
-static inline int is_better(float value, int at, entry than)
+static inline int is_better(VALUE value, int at, entry than)
 {
     return value > than.value || (value == than.value && at < than.at);
 }
 
+// What is told of an entry: -1 when there is none.
+#define INDEX(e) ((e).at == NONE ? -1 : (e).at)
+
 #define OFFER(best, v, index, last)                                                                \
     {                                                                                              \
-        const float value = v;                                                                     \
+        const VALUE value = ORDER(v);                                                              \
         if (comes_after(value, index, last) && is_better(value, index, best)) {                    \
             best.value = value;                                                                    \
             best.at = index;                                                                       \
@@ -56,7 +72,7 @@ void best_row(ROW_PARAMS)
         for (int i = 0; i < cols; i++) {
             OFFER(best, X(row, i), i, last)
         }
-        OUT_PUT(out, out_at + OUT_AT(row, k), best.at);
+        OUT_PUT(out, out_at + OUT_AT(row, k), INDEX(best));
         last = best;
     }
 }
@@ -88,11 +104,12 @@ void best_lanes(ROW_PARAMS)
         last = shared[0];
         barrier(CLK_LOCAL_MEM_FENCE);
         if (lane == 0) {
-            OUT_PUT(out, out_at + OUT_AT(row, k), last.at);
+            OUT_PUT(out, out_at + OUT_AT(row, k), INDEX(last));
         }
     }
 }
 
+#if !INTEGERS
 // One work-item a row, 16 columns at a time: float32 with unit steps.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void best_wide(ROW_PARAMS)
@@ -106,7 +123,7 @@ void best_wide(ROW_PARAMS)
         int16 places = NONE;
         int i = 0;
         for (; i + 16 <= cols; i += 16) {
-            const float16 value = vload16(0, from + i);
+            const float16 value = ORDER(vload16(0, from + i));
             const int16 at = ascending + i;
             int16 better = value > values || (value == values && places == NONE);
             if (last.at != NONE) {
@@ -129,7 +146,8 @@ void best_wide(ROW_PARAMS)
         for (; i < cols; i++) {
             OFFER(best, from[i], i, last)
         }
-        OUT_PUT(out, out_at + OUT_AT(row, k), best.at);
+        OUT_PUT(out, out_at + OUT_AT(row, k), INDEX(best));
         last = best;
     }
 }
+#endif

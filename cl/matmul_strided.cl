@@ -11,6 +11,7 @@
 #define OUT_T               float
 #define OUT_AT(i, k)        ((long)(i))
 #define OUT_PUT(p, at, v)   (p)[at] = (v)
+#define SUM                 float // uint, of integers: wraps around
 #define CONTRACTED          64
 #define OUT_COLS            1
 #define EPILOGUE_PARAMS
@@ -36,9 +37,9 @@ matmul_strided(__global const X_T *x,
     if (i >= count) {
         return;
     }
-    float sum = 0.0f;
+    SUM sum = 0;
     for (uint k = 0; k < CONTRACTED; k++) {
-        sum += X_GET(x, x_at + X_AT(i, k)) * W_GET(w, w_at + W_AT(i, k));
+        sum += (SUM)X_GET(x, x_at + X_AT(i, k)) * (SUM)W_GET(w, w_at + W_AT(i, k));
     }
     OUT_PUT(out, out_at + OUT_AT(i, 0), EPILOGUE(sum, sum, i / OUT_COLS, i % OUT_COLS));
 }

@@ -32,6 +32,22 @@ pencl_status pencl_array_new(
     return st;
 }
 
+pencl_status pencl_array_wrap(pencl_array **out,
+                              pencl_device *device,
+                              pencl_dtype dtype,
+                              const pencl_axis *axes,
+                              int n_axes,
+                              const void *data)
+{
+    PENCL_TRY(pencl_array_new(out, device, dtype, axes, n_axes));
+    pencl_status st = pencl_array_upload(*out, data, pn_spec_bytes(&(*out)->view.spec));
+    if (st != PENCL_OK) {
+        pencl_array_free(*out);
+        *out = NULL;
+    }
+    return st;
+}
+
 void pencl_array_free(pencl_array *array)
 {
     if (array != NULL) {

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HIDDEN = '\1' }; /* the first byte of a hidden name */
+
 /* ---- reading ---- */
 
 int pn_spec_find(const pn_spec *spec, const char *axis)
@@ -73,6 +75,20 @@ static int next_positional(const pn_spec *spec, int i)
     return i;
 }
 
+bool pn_axis_is_positional(const pencl_axis *axis)
+{
+    return axis->name[0] == '\0' || axis->name[0] == HIDDEN;
+}
+
+int pn_spec_count_positional(const pn_spec *spec)
+{
+    int n = 0;
+    for (int i = 0; i < spec->n_axes; i++) {
+        n += pn_axis_is_positional(&spec->axes[i]);
+    }
+    return n;
+}
+
 bool pn_spec_same_axes(const pn_spec *a, const pn_spec *b)
 {
     if (a->n_axes != b->n_axes) {
@@ -108,9 +124,8 @@ pencl_status pn_axis_name_check(pencl_ctx *ctx, const char *name)
     return PENCL_OK;
 }
 
-/* Counts and bytes of a spec whose axes are well formed. An empty axis counts as one here, so that
- * the strides of empty arrays fit as well. */
-static pencl_status check_extent(pencl_ctx *ctx, const pn_spec *spec, const char *what)
+/* An empty axis counts as one here, so that the strides of empty arrays fit as well. */
+pencl_status pn_spec_check_extent(pencl_ctx *ctx, const pn_spec *spec, const char *what)
 {
     const pn_dtype *dtype = pn_dtype_of(spec->dtype);
     size_t bytes = dtype->block_bytes;
@@ -149,7 +164,7 @@ pencl_status pn_spec_check(pencl_ctx *ctx, const pn_spec *spec, const char *what
             return PN_FAIL(ctx, PENCL_E_AXIS, "%s: axis \"%s\" is repeated", what, axis->name);
         }
     }
-    return check_extent(ctx, spec, what);
+    return pn_spec_check_extent(ctx, spec, what);
 }
 
 /* ---- making ---- */
@@ -166,6 +181,24 @@ void pn_spec_remove(pn_spec *spec, int index)
     spec->n_axes--;
     for (int i = index; i < spec->n_axes; i++) {
         spec->axes[i] = spec->axes[i + 1];
+    }
+}
+
+void pn_spec_hide(pn_spec *spec, int from)
+{
+    for (int i = spec->n_axes - 1; i >= 0; i--) {
+        if (spec->axes[i].name[0] == '\0') {
+            snprintf(spec->axes[i].name, PENCL_AXIS_NAME_MAX, "%c%d", HIDDEN, from++);
+        }
+    }
+}
+
+void pn_spec_unhide(pn_spec *spec)
+{
+    for (int i = 0; i < spec->n_axes; i++) {
+        if (pn_axis_is_positional(&spec->axes[i])) {
+            spec->axes[i].name[0] = '\0';
+        }
     }
 }
 
@@ -239,7 +272,7 @@ void pn_spec_print(pn_text *out, const pn_spec *spec)
     pn_text_add(out, "%s(", dtype != NULL ? dtype->label : "unknown");
     int n_positional = 0;
     for (int i = 0; i < spec->n_axes; i++) {
-        if (spec->axes[i].name[0] == '\0') {
+        if (pn_axis_is_positional(&spec->axes[i])) {
             const char *comma = n_positional++ > 0 ? ", " : "";
             pn_text_add(out, "%s%lld", comma, (long long)spec->axes[i].size);
         }
@@ -249,7 +282,7 @@ void pn_spec_print(pn_text *out, const pn_spec *spec)
     }
     int n_named = 0;
     for (int i = 0; i < spec->n_axes; i++) {
-        if (spec->axes[i].name[0] != '\0') {
+        if (!pn_axis_is_positional(&spec->axes[i])) {
             const char *comma = n_named++ > 0 ? "," : "";
             pn_text_add(out, "%s %s:%lld", comma, spec->axes[i].name,
                         (long long)spec->axes[i].size);
@@ -273,62 +306,92 @@ pn_spec_fail(pencl_ctx *ctx, pencl_status status, const pn_spec *spec, const cha
     return st;
 }
 
-/* ---- union ---- */
+/* ---- several together ---- */
 
-/* The first spec, of the n ones, that has this axis. */
-static const pn_spec *first_with(const pn_spec *const specs[], int n, const char *axis)
+/* "condition int32(| seq:3)", or "value 2 int32(| seq:3)" without names. */
+static void add_argument(pn_text *out, const pn_specs *all, int k)
 {
-    for (int i = 0; i < n; i++) {
-        if (pn_spec_find(specs[i], axis) >= 0) {
-            return specs[i];
-        }
+    if (all->names != NULL) {
+        pn_text_add(out, "%.*s ", (int)strcspn(all->names[k], "?"), all->names[k]);
+    } else {
+        pn_text_add(out, "value %d ", k);
     }
-    return NULL;
+    pn_spec_print(out, all->specs[k]);
 }
 
-static pencl_status fail_sizes(pencl_ctx *ctx, const pn_spec *a, const pn_spec *b, const char *axis)
+pencl_status
+pn_specs_fail(pencl_ctx *ctx, pencl_status status, const pn_specs *all, const char *problem)
 {
-    pn_text first = {0};
-    pn_text second = {0};
-    pn_spec_print(&first, a);
-    pn_spec_print(&second, b);
-    pencl_status st = PN_FAIL(ctx, PENCL_E_SHAPE, "axis \"%s\" is %lld in %s but %lld in %s", axis,
-                              (long long)pn_spec_size(a, axis), pn_text_get(&first),
-                              (long long)pn_spec_size(b, axis), pn_text_get(&second));
-    pn_text_free(&first);
-    pn_text_free(&second);
+    pn_text text = {0};
+    pn_text_add(&text, "%s: %s:", all->what, problem);
+    for (int k = 0; k < all->n; k++) {
+        pn_text_add(&text, k > 0 ? ", " : " ");
+        add_argument(&text, all, k);
+    }
+    pencl_status st = PN_FAIL(ctx, status, "%s", pn_text_get(&text));
+    pn_text_free(&text);
     return st;
 }
 
-/* Adds the axes of specs[k] that the union lacks; those it has must agree. */
-static pencl_status join(pn_spec *all, pencl_ctx *ctx, const pn_spec *const specs[], int k)
+pencl_status
+pn_specs_fail_sizes(pencl_ctx *ctx, const pn_specs *all, int first, int second, const char *axis)
 {
-    for (int i = 0; i < specs[k]->n_axes; i++) {
-        const pencl_axis *axis = &specs[k]->axes[i];
+    pn_text text = {0};
+    pn_text_add(&text, "%s: axis \"%s\" is %lld in ", all->what, axis,
+                (long long)pn_spec_size(all->specs[first], axis));
+    add_argument(&text, all, first);
+    pn_text_add(&text, " but %lld in ", (long long)pn_spec_size(all->specs[second], axis));
+    add_argument(&text, all, second);
+    for (int k = 0; k < all->n; k++) {
+        if (k != first && k != second) {
+            pn_text_add(&text, "; ");
+            add_argument(&text, all, k);
+        }
+    }
+    pencl_status st = PN_FAIL(ctx, PENCL_E_SHAPE, "%s", pn_text_get(&text));
+    pn_text_free(&text);
+    return st;
+}
+
+pencl_status
+pn_specs_join(pn_spec *out, pencl_ctx *ctx, const pn_specs *all, int k, const pn_spec *except)
+{
+    for (int i = 0; i < all->specs[k]->n_axes; i++) {
+        const pencl_axis *axis = &all->specs[k]->axes[i];
         if (axis->name[0] == '\0') {
-            return pn_spec_fail(ctx, PENCL_E_AXIS, specs[k], "a positional axis needs a name here");
+            return pn_specs_fail(ctx, PENCL_E_AXIS, all, "a positional axis needs a name here");
         }
-        int j = pn_spec_find(all, axis->name);
-        if (j >= 0 && all->axes[j].size != axis->size) {
-            return fail_sizes(ctx, first_with(specs, k, axis->name), specs[k], axis->name);
+        if (except != NULL && pn_spec_find(except, axis->name) >= 0) {
+            continue;
         }
-        if (j < 0 && all->n_axes == PENCL_MAX_AXES) {
-            return PN_FAIL(ctx, PENCL_E_LIMIT, "the union with axis \"%s\" has more than %d axes",
-                           axis->name, PENCL_MAX_AXES);
+        int j = pn_spec_find(out, axis->name);
+        if (j >= 0 && out->axes[j].size != axis->size) {
+            int first = 0;
+            while (pn_spec_find(all->specs[first], axis->name) < 0) {
+                first++;
+            }
+            return pn_specs_fail_sizes(ctx, all, first, k, axis->name);
+        }
+        if (j < 0 && out->n_axes == PENCL_MAX_AXES) {
+            char problem[PENCL_AXIS_NAME_MAX + 64];
+            snprintf(problem, sizeof problem, "the union with axis \"%s\" has more than %d axes",
+                     axis->name, PENCL_MAX_AXES);
+            return pn_specs_fail(ctx, PENCL_E_LIMIT, all, problem);
         }
         if (j < 0) {
-            pn_spec_push(all, axis->name, axis->size);
+            pn_spec_push(out, axis->name, axis->size);
         }
     }
     return PENCL_OK;
 }
 
-pencl_status pn_spec_union(pn_spec *out, pencl_ctx *ctx, const pn_spec *const specs[], int n)
+pencl_status pn_specs_union(pn_spec *out, pencl_ctx *ctx, const pn_specs *all)
 {
-    pn_spec all = {.dtype = n > 0 ? specs[0]->dtype : PENCL_F32};
-    for (int k = 0; k < n; k++) {
-        PENCL_TRY(join(&all, ctx, specs, k));
+    pn_spec joined = {.dtype = all->n > 0 ? all->specs[0]->dtype : PENCL_F32};
+    for (int k = 0; k < all->n; k++) {
+        PENCL_TRY(pn_specs_join(&joined, ctx, all, k, NULL));
     }
-    *out = all;
+    PENCL_TRY(pn_spec_check_extent(ctx, &joined, all->what));
+    *out = joined;
     return PENCL_OK;
 }

@@ -212,6 +212,19 @@ pencl_status pencl_array_download(const pencl_array *array, void *to, size_t byt
     return read_units(array, &units, to);
 }
 
+pencl_status pencl_array_unwrap(
+    const pencl_array *array, const char *const names[], int n, void *to, size_t bytes)
+{
+    pencl_array ordered = *array; /* borrows the buffer */
+    pn_error_clear(ctx_of(array));
+    if (pn_spec_count_positional(&array->view.spec) > 0) {
+        return pn_spec_fail(ctx_of(array), PENCL_E_AXIS, &array->view.spec,
+                            "cannot be unwrapped: it has positional axes");
+    }
+    PENCL_TRY(pn_view_order(&ordered.view, ctx_of(array), names, n));
+    return pencl_array_download(&ordered, to, bytes);
+}
+
 /* ---- as float32 ---- */
 
 /* The blocks that a view over elements touches, as stored and decoded; pn_free both. */

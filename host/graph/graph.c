@@ -134,13 +134,20 @@ pencl_value *pn_graph_input(pencl_graph *g, const char *name, const pn_spec *spe
 
 pencl_value *pencl_graph_array(pencl_graph *g, const pencl_array *array)
 {
-    pn_node *node = new_node(g, PN_NODE_INPUT, "array");
-    if (node == NULL) {
+    if (g == NULL || array == NULL) {
         return NULL;
     }
-    node->array = array;
-    node->call.out = array->view.spec;
-    return node_value(g, node, &array->view.spec);
+    if (array->device != g->device) {
+        return pn_graph_fail(g, PENCL_E_ARG, "the array lives on another device than the graph");
+    }
+    pn_node *node = new_node(g, PN_NODE_INPUT, "array");
+    pencl_value *v = node_value(g, node, &array->view.spec);
+    if (v != NULL) {
+        node->array = array;
+        node->call.out = array->view.spec;
+        v->view = array->view; /* the node's storage is the array's, whose strides may be any */
+    }
+    return v;
 }
 
 pencl_value *pn_graph_variable(pencl_graph *g, const char *label, pn_store *store)
@@ -161,41 +168,104 @@ pencl_value *pn_graph_variable(pencl_graph *g, const char *label, pn_store *stor
     return node_value(g, node, &store->spec);
 }
 
-pencl_value *pn_graph_op(pencl_graph *g, const pn_op_def *def, const pn_op_args *args)
+pn_guard pn_guard_begin(pencl_graph *g)
+{
+    pn_guard guard = {.graph = g, .saved = g->ctx->error};
+    pn_error_clear(g->ctx);
+    return guard;
+}
+
+bool pn_guard_end(const pn_guard *guard, pencl_status status)
+{
+    pencl_graph *g = guard->graph;
+    if (status != PENCL_OK) {
+        keep_error(g, &g->ctx->error);
+    }
+    g->ctx->error = guard->saved;
+    return status == PENCL_OK;
+}
+
+bool pn_graph_new_name(pencl_graph *g, const char *verb, const char *name)
 {
     if (g == NULL || g->error.status != PENCL_OK) {
+        return false;
+    }
+    if (name[0] == '\0') {
+        pn_graph_fail(g, PENCL_E_AXIS, "%s: an axis name must not be empty", verb);
+        return false;
+    }
+    pn_guard guard = pn_guard_begin(g);
+    return pn_guard_end(&guard, pn_axis_name_check(g->ctx, name));
+}
+
+/* The call's inputs, their positional axes under hidden names, which `hidden` tells. */
+static bool take_inputs(
+    pencl_graph *g, const pn_op_def *def, const pn_op_args *args, pencl_value *in[], bool *hidden)
+{
+    *hidden = false;
+    for (int i = 0; i < args->n_in; i++) {
+        in[i] = args->in[i];
+        if (in[i] == NULL) {
+            return false;
+        }
+        if (in[i]->graph != g) {
+            pn_graph_fail(g, PENCL_E_ARG, "%s: %s is of another graph", def->name, def->in[i]);
+            return false;
+        }
+        if (in[i]->items != NULL) {
+            pn_graph_fail(g, PENCL_E_ARG, "%s: %s is a tuple", def->name, def->in[i]);
+            return false;
+        }
+        for (int k = 0; k < in[i]->view.spec.n_axes; k++) {
+            *hidden = *hidden || in[i]->view.spec.axes[k].name[0] == '\0';
+        }
+    }
+    return !*hidden || pn_values_hide(in, args->n_in, 0);
+}
+
+pencl_value *pn_graph_op(pencl_graph *g, const pn_op_def *def, const pn_op_args *args)
+{
+    pencl_value *in[PN_MAX_IN] = {0};
+    bool hidden = false;
+    if (g == NULL || g->error.status != PENCL_OK || !take_inputs(g, def, args, in, &hidden)) {
         return NULL;
     }
     pn_op_call call = {.def = def, .n_in = args->n_in, .n_names = args->n_names};
     memcpy(call.num, args->num, sizeof call.num);
     for (int i = 0; i < args->n_in; i++) {
-        if (args->in[i] == NULL) {
-            return NULL;
-        }
-        if (args->in[i]->items != NULL) {
-            return pn_graph_fail(g, PENCL_E_ARG, "%s: %s is a tuple", def->name, def->in[i]);
-        }
-        call.in[i] = args->in[i]->view.spec;
+        call.in[i] = in[i]->view.spec;
     }
     for (int i = 0; i < args->n_names; i++) {
         pn_copy(call.names[i], sizeof call.names[i], args->names[i]);
     }
-    pn_error saved = g->ctx->error;
-    pn_error_clear(g->ctx);
-    pencl_status status = def->infer(g->ctx, &call);
-    if (status != PENCL_OK) {
-        keep_error(g, &g->ctx->error);
-        g->ctx->error = saved;
+    pn_guard guard = pn_guard_begin(g);
+    if (!pn_guard_end(&guard, def->infer(g->ctx, &call))) {
         return NULL;
     }
-    g->ctx->error = saved;
     pn_node *node = new_node(g, PN_NODE_OP, g->path);
     if (node == NULL) {
         return NULL;
     }
     node->call = call;
-    memcpy(node->in, args->in, (size_t)args->n_in * sizeof *node->in);
-    return node_value(g, node, &call.out);
+    memcpy(node->in, in, sizeof node->in);
+    pencl_value *out = node_value(g, node, &call.out);
+    return hidden ? pn_value_unhide(out) : out;
+}
+
+pencl_value *
+pn_graph_join(pencl_graph *g, const pn_spec *spec, const pn_piece *pieces, int n, bool layered)
+{
+    pn_node *node = new_node(g, PN_NODE_JOIN, g->path);
+    pn_piece *copy = pn_arena_alloc(g->arena, (size_t)n, sizeof *copy);
+    if (node == NULL || copy == NULL) {
+        return pn_graph_fail(g, PENCL_E_NOMEM, "out of host memory");
+    }
+    memcpy(copy, pieces, (size_t)n * sizeof *copy);
+    node->call.out = *spec;
+    node->pieces = copy;
+    node->n_pieces = n;
+    node->layered = layered;
+    return node_value(g, node, spec);
 }
 
 const char *pn_graph_enter(pencl_graph *g, const char *name)

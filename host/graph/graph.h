@@ -4,9 +4,20 @@
 #define PENCL_GRAPH_GRAPH_H
 
 #include "op/op.h"
-#include "pencl/graph.h"
+#include "pencl/value.h"
 
-typedef enum pn_node_kind { PN_NODE_INPUT, PN_NODE_VARIABLE, PN_NODE_OP } pn_node_kind;
+typedef enum pn_node_kind {
+    PN_NODE_INPUT,
+    PN_NODE_VARIABLE,
+    PN_NODE_OP,
+    PN_NODE_JOIN /* put together from pieces: concatenated, stacked, updated, or a copy */
+} pn_node_kind;
+
+/* A part of a node's output and the value that goes there; both have the same axes. */
+typedef struct pn_piece {
+    pn_view region; /* of the output in C order of call.out */
+    pencl_value *from;
+} pn_piece;
 
 typedef struct pn_node {
     pn_node_kind kind;
@@ -14,6 +25,9 @@ typedef struct pn_node {
     const char *name; /* inputs: side-input name; variables: label; ops: the path of the layer */
     pn_op_call call;  /* ops */
     pencl_value *in[PN_MAX_IN];
+    pn_piece *pieces; /* joins: later ones may lie over earlier ones, when `layered` */
+    int n_pieces;
+    bool layered;
     pn_store *store;          /* variables; counted by the graph */
     int slot;                 /* variables: index into graph->variables */
     const pencl_array *array; /* inputs given by pencl_graph_array; else NULL */
@@ -60,8 +74,6 @@ pencl_value *pn_graph_fail(pencl_graph *g, pencl_status status, const char *fmt,
 pencl_value *pn_graph_input(pencl_graph *g, const char *name, const pn_spec *spec);
 /* A variable: `store` gives spec and layout, and may be rebound to an equal one between runs. */
 pencl_value *pn_graph_variable(pencl_graph *g, const char *label, pn_store *store);
-/* The value at one index of an axis, which goes: of a view, no data moves. */
-pencl_value *pn_value_at(pencl_value *x, const char *axis, int64_t index);
 /* Any op; num and names as its definition says. The general form of pencl_value_X. */
 typedef struct pn_op_args {
     pencl_value *in[PN_MAX_IN];
@@ -71,6 +83,28 @@ typedef struct pn_op_args {
     int n_names;
 } pn_op_args;
 pencl_value *pn_graph_op(pencl_graph *g, const pn_op_def *def, const pn_op_args *args);
+/* Around a check that tells the context: its error goes to the graph, and what the context's record
+ * held before comes back. End gives true when there was no error. */
+typedef struct pn_guard {
+    pencl_graph *graph;
+    pn_error saved;
+} pn_guard;
+pn_guard pn_guard_begin(pencl_graph *g);
+bool pn_guard_end(const pn_guard *guard, pencl_status status);
+/* False, with an error on the graph, when a verb cannot give an axis this name. */
+bool pn_graph_new_name(pencl_graph *g, const char *verb, const char *name);
+/* A value of this spec put together from pieces, which are copied and cover it. */
+pencl_value *
+pn_graph_join(pencl_graph *g, const pn_spec *spec, const pn_piece *pieces, int n, bool layered);
+/* The same node seen through another view. */
+pencl_value *pn_value_with_view(pencl_value *x, const pn_view *view);
+/* Positional axes of the values get hidden names, the last one number `from`; where one has size 1
+ * beside a larger one, it goes. False: memory is out, which is on the graph. */
+bool pn_values_hide(pencl_value *values[], int n, int from);
+/* Hidden axes become positional again. */
+pencl_value *pn_value_unhide(pencl_value *x);
+/* A copy in C order of the view. */
+pencl_value *pn_value_copy(pencl_value *x);
 /* cache with x written from slot counts[0] on (counts[1] rows): the same storage. */
 pencl_value *pn_value_cache_write(pencl_value *cache, pencl_value *x, pencl_value *counts);
 /* Marks the value as captured under a name. */

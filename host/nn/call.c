@@ -253,7 +253,7 @@ pencl_value *pencl_value_of(pencl_variable *variable, pencl_value *near)
     pn_store_free(store); /* the graph has it */
     for (const pn_slice *s = g->slices; s != NULL && value != NULL; s = s->outer) {
         if (pn_spec_find(&value->view.spec, s->axis) >= 0) {
-            value = pn_value_at(value, s->axis, s->index);
+            value = pencl_value_index(value, s->axis, s->index);
         }
     }
     return value;

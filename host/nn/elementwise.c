@@ -13,6 +13,7 @@ static const function functions[] = {
     {"gelu_approx", pencl_value_gelu_tanh}, /* penzai's name of gelu_tanh */
     {"gelu_exact", pencl_value_gelu_exact},
     {"gelu_tanh", pencl_value_gelu_tanh},
+    {"relu", pencl_value_relu},
     {"silu", pencl_value_silu},
 };
 
@@ -26,7 +27,7 @@ static pencl_value *apply(const pencl_layer *self, pencl_value *x, const pencl_s
         }
     }
     return pn_graph_fail(x->graph, PENCL_E_UNSUPPORTED,
-                         "no function is named '%s': gelu_approx, gelu_exact, silu", name);
+                         "no function is named '%s': gelu_approx, gelu_exact, relu, silu", name);
 }
 
 /* penzai keys it by the function's address in memory, which differs from run to run. */
@@ -39,7 +40,8 @@ static const pencl_field fields[] = {{"fn", PENCL_FIELD_TEXT}, {0}};
 
 const pencl_layer_type pn_layer_Elementwise = {
     .name = "Elementwise",
-    .doc = "fn(x): silu is x * sigmoid(x), gelu_approx the tanh form, gelu_exact the erfc form",
+    .doc = "fn(x): silu is x * sigmoid(x), gelu_approx the tanh form, gelu_exact the erfc form, "
+           "relu is max(x, 0)",
     .fields = fields,
     .apply = apply,
     .color_of = color_of,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Element addresses as OpenCL C text, for kernels that are generated around a view. */
+/* Element addresses and numbers as OpenCL C text, for kernels that are generated around a view. */
 #include "op/pointwise.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 const char *pn_storage_type(pencl_dtype dtype)
@@ -91,5 +92,18 @@ void pn_load(pn_text *out, pencl_dtype dtype, const char *p, const char *at)
     default:
         pn_text_add(out, "%s[%s]", p, at);
         break;
+    }
+}
+
+void pn_number(pn_text *out, double value, pencl_dtype dtype)
+{
+    if (dtype == PENCL_I32) {
+        pn_text_add(out, "(int)%" PRId64, (int64_t)value); /* -2147483648 is no int literal */
+    } else if (isnan(value)) {
+        pn_text_add(out, "NAN");
+    } else if (isinf((float)value)) {
+        pn_text_add(out, value > 0 ? "INFINITY" : "-INFINITY");
+    } else {
+        pn_text_add(out, "%.9ef", (double)(float)value);
     }
 }

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The best entries of rows: reference and launches of argmax and top_k. An entry comes after
- * another when it is smaller, or equal with a higher index; NaN never wins. */
+/* The best entries of rows: reference and launches of argmax, argmin and top_k. An entry comes
+ * after another when it is worse, or equal with a higher index; NaN never wins. */
 #include "op/best.h"
-
-#include "op/rows.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-/* The best entry after (value, at) along `axis` of the operand, at `index` elsewhere. */
+/* In argmin the order is turned round. */
+static bool smallest_wins(const pn_op_call *c)
+{
+    return c->def == &pn_op_argmin;
+}
+
+/* The best entry after (value, at) of the row at `index`. */
 static int64_t
-next_best(const pn_ref_operand *in, int64_t *index, int axis, double *value, int64_t at)
+next_best(const pn_op_call *c, const pn_ref_operand *in, int64_t *index, double *value, int64_t at)
 {
     int64_t best = -1;
     double top = 0;
-    int64_t n = in->view.spec.axes[axis].size;
-    for (int64_t i = 0; i < n; i++) {
-        index[axis] = i;
-        double x = pn_ref_get(in, index);
+    int64_t i = 0;
+    for (bool more = true; more; more = pn_next_col(c, index), i++) {
+        double x = pn_ref_get(in, index) * (smallest_wins(c) ? -1 : 1);
         bool after = at < 0 || x < *value || (x == *value && i > at);
         if (after && !isnan(x) && (best < 0 || x > top)) {
             best = i;
@@ -35,21 +37,15 @@ void pn_best_ref(const pn_op_call *c,
                  int64_t k,
                  const char *into)
 {
-    const pn_spec *spec = &in->view.spec;
-    int axis = pn_spec_find(spec, c->names[0]);
     int to_axis = into != NULL ? pn_spec_find(&out->view.spec, into) : -1;
-    pn_spec rows = *spec;
-    rows.axes[axis].size = 1;
     int64_t row[PENCL_MAX_AXES] = {0};
-    for (bool more = pn_spec_count(spec) > 0; more; more = pn_next_index(&rows, row)) {
-        int64_t from[PENCL_MAX_AXES];
+    for (bool more = pn_spec_count(&c->in[0]) > 0; more; more = pn_next_row(c, row)) {
         int64_t to[PENCL_MAX_AXES];
-        memcpy(from, row, sizeof from);
-        pn_same_index(spec, row, &out->view.spec, to);
+        pn_same_index(&c->in[0], row, &out->view.spec, to);
         double value = 0;
         int64_t at = -1;
         for (int64_t i = 0; i < k; i++) {
-            at = next_best(in, from, axis, &value, at);
+            at = next_best(c, in, row, &value, at);
             if (to_axis >= 0) {
                 to[to_axis] = i;
             }
@@ -67,17 +63,20 @@ static bool fits(const pn_task *t, const pn_caps *caps)
 static bool fits_wide(const pn_task *t, const pn_caps *caps)
 {
     const pn_operand *x = &t->in[0];
-    return fits(t, caps) && x->view.spec.dtype == PENCL_F32 &&
+    bool one_axis = !(t->call->def->flags & PN_OP_REDUCE) || t->call->n_names == 1;
+    return fits(t, caps) && one_axis && x->view.spec.dtype == PENCL_F32 &&
            (x->store == NULL || x->store->layout == &pn_layout_plain) &&
            pn_view_stride(&x->view, t->call->names[0]) == 1;
 }
 
 static pencl_status emit(pn_emit *e, const pn_task *t, const char *name, size_t lanes)
 {
-    char k[32];
+    char defines[96];
     bool several = t->call->def->num[0] != NULL; /* argmax has no number: one entry */
-    snprintf(k, sizeof k, "#define K %d\n", several ? (int)t->call->num[0] : 1);
-    return pn_emit_rows(e, t, &(pn_row_kernel){"best", name, k, lanes});
+    snprintf(defines, sizeof defines, "#define K %d\n#define SMALLEST %d\n#define INTEGERS %d\n",
+             several ? (int)t->call->num[0] : 1, smallest_wins(t->call),
+             t->call->in[0].dtype == PENCL_I32);
+    return pn_emit_rows(e, t, &(pn_row_kernel){"best", name, defines, lanes});
 }
 
 static pencl_status emit_row(pn_emit *e, const pn_task *t)

@@ -62,7 +62,7 @@ bool pn_pw_fits_rows(const pn_pw *pw, const pn_spec *out, int64_t cols)
     }
     for (int i = 0; i < pw->n_steps; i++) {
         const pn_op_def *def = pw->step[i].call->def;
-        if (def->flags & (PN_OP_SCALAR | PN_OP_PAIR | PN_OP_GATHER | PN_OP_CACHE) ||
+        if (def->flags & (PN_OP_SCALAR | PN_OP_PAIR | PN_OP_GATHER | PN_OP_CACHE | PN_OP_INDEX) ||
             pw->step[i].call->out.dtype != PENCL_F32) {
             return false;
         }
@@ -81,7 +81,9 @@ step_function(pn_text *out, const char *name, int index, const pn_pw_step *step,
     }
     pn_text_add(out, ")\n{\n");
     for (int n = 0; n < PN_MAX_NUM && step->call->def->num[n] != NULL; n++) {
-        pn_text_add(out, "    const float n%d = %.9ef;\n", n, step->call->num[n]);
+        pn_text_add(out, "    const float n%d = ", n);
+        pn_number(out, step->call->num[n], PENCL_F32);
+        pn_text_add(out, ";\n");
     }
     pn_text_add(out, "    return %s;\n}\n", step->call->def->expr);
 }
@@ -90,6 +92,12 @@ typedef struct strides {
     int64_t row;
     int64_t col;
 } strides;
+
+/* A step without arguments is a number, which overloads cannot tell apart. */
+static bool is_constant(const pn_pw_step *step)
+{
+    return step->n_args == 0;
+}
 
 /* The expression for an argument: a value, an input's load, or a call of an earlier step. */
 static void argument(
@@ -111,6 +119,12 @@ static void argument(
         return;
     }
     int s = PN_PW_STEP(0) - arg;
+    if (is_constant(&pw->step[s])) {
+        pn_text_add(out, "((F)(");
+        pn_number(out, pw->step[s].call->num[0], PENCL_F32);
+        pn_text_add(out, "))");
+        return;
+    }
     pn_text_add(out, "pn_%s_%d(", name, s);
     for (int a = 0; a < pw->step[s].n_args; a++) {
         pn_text_add(out, a ? ", " : "");
@@ -136,8 +150,10 @@ int pn_pw_macro(pn_text *out,
                     first_param + i, first_param + i);
     }
     for (int i = 0; i < n_steps; i++) {
-        step_function(out, name, i, &pw->step[i], "float");
-        step_function(out, name, i, &pw->step[i], "float16");
+        if (!is_constant(&pw->step[i])) {
+            step_function(out, name, i, &pw->step[i], "float");
+            step_function(out, name, i, &pw->step[i], "float16");
+        }
     }
     pn_text_add(out, "#define %s(V0, V1, ROW, COL) (", name);
     argument(out, name, pw, n_steps > 0 ? PN_PW_STEP(n_steps - 1) : PN_PW_VALUE(0), steps,

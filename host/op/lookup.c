@@ -27,7 +27,7 @@ static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
             pn_spec_push(&c->out, axis->name, axis->size);
         }
     }
-    return pn_spec_check(ctx, &c->out, "lookup");
+    return pn_need_valid_out(ctx, c);
 }
 
 static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out)

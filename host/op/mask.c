@@ -40,11 +40,6 @@ static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
     return PENCL_OK;
 }
 
-static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out)
-{
-    pn_ref_map(c, in, out, f);
-}
-
 static const pn_op_case cases[] = {
     {.name = "causal",
      .in = {"seq=5 heads=2 kv_seq=7", "i32:seq=5", "i32:kv_seq=7"},
@@ -77,7 +72,8 @@ const pn_op_def pn_op_mask = {
     .flags = PN_OP_POINTWISE | PN_OP_SCALAR | PN_OP_ROWWISE,
     .expr = "(c >= 0 && c <= b && (n0 == 0 || b - c < n0) && d == e) ? a : -2.3819763e38f",
     .infer = infer,
-    .ref = ref,
+    .value = f,
+    .ref = pn_ref_map,
     .cases = cases,
     .tol = {.relative = 1e-7},
 };

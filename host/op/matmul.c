@@ -18,22 +18,6 @@ static bool contracted(const pn_op_call *c, const char *axis)
     return false;
 }
 
-/* "matmul: axis "a" is 3 in x [...] but 4 in w [...]". */
-static pencl_status differ(pencl_ctx *ctx, const pn_op_call *c, const char *axis)
-{
-    pn_text x = {0};
-    pn_text w = {0};
-    pn_spec_print(&x, &c->in[X]);
-    pn_spec_print(&w, &c->in[W]);
-    pencl_status st =
-        PN_FAIL(ctx, PENCL_E_SHAPE, "matmul: axis \"%s\" is %lld in x %s but %lld in w %s", axis,
-                (long long)pn_spec_size(&c->in[X], axis), pn_text_get(&x),
-                (long long)pn_spec_size(&c->in[W], axis), pn_text_get(&w));
-    pn_text_free(&x);
-    pn_text_free(&w);
-    return st;
-}
-
 static pencl_status add_axis(pencl_ctx *ctx, pn_op_call *c, const pencl_axis *axis)
 {
     if (c->out.n_axes == PENCL_MAX_AXES) {
@@ -43,25 +27,31 @@ static pencl_status add_axis(pencl_ctx *ctx, pn_op_call *c, const pencl_axis *ax
     return PENCL_OK;
 }
 
-/* x's other axes in x's order, then those that only w has. Quantised w is a stored variable. */
+/* x's other axes in x's order, then those that only w has. Quantised w is a stored variable. Of
+ * integers the sum is int32 and wraps around, else it is float32. */
 static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
 {
     const pn_spec *x = &c->in[X];
     const pn_spec *w = &c->in[W];
-    PENCL_TRY(pn_need_float(ctx, c, X));
-    if (w->dtype == PENCL_I32) {
+    const pn_spec *specs[PN_MAX_IN];
+    pn_specs all = pn_call_specs(c, specs);
+    bool integers = x->dtype == PENCL_I32 && w->dtype == PENCL_I32;
+    if (!integers) {
+        PENCL_TRY(pn_need_float(ctx, c, X));
+    }
+    if (!integers && w->dtype == PENCL_I32) {
         PENCL_TRY(pn_need_float(ctx, c, W));
     }
     for (int i = 0; i < c->n_names; i++) {
         PENCL_TRY(pn_need_axis(ctx, c, X, c->names[i]));
         PENCL_TRY(pn_need_axis(ctx, c, W, c->names[i]));
     }
-    c->out = (pn_spec){.dtype = PENCL_F32};
+    c->out = (pn_spec){.dtype = integers ? PENCL_I32 : PENCL_F32};
     for (int i = 0; i < x->n_axes; i++) {
         const pencl_axis *axis = &x->axes[i];
         int other = pn_spec_find(w, axis->name);
         if (other >= 0 && w->axes[other].size != axis->size) {
-            return differ(ctx, c, axis->name);
+            return pn_specs_fail_sizes(ctx, &all, X, W, axis->name);
         }
         if (!contracted(c, axis->name)) {
             PENCL_TRY(add_axis(ctx, c, axis));
@@ -72,7 +62,7 @@ static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
             PENCL_TRY(add_axis(ctx, c, &w->axes[i]));
         }
     }
-    return PENCL_OK;
+    return pn_spec_check_extent(ctx, &c->out, "matmul");
 }
 
 static double flops(const pn_op_call *c)
@@ -106,9 +96,12 @@ static void steps_along(const pn_view *view, const pn_spec *along, int64_t *step
     }
 }
 
-/* One element by walking both operands along the contracted axes. */
-static double
-dot(const pn_ref_operand *in, const pn_spec *out, const int64_t *index, const pn_spec *k)
+/* One element by walking both operands along the contracted axes; of integers in `whole` too. */
+static double dot(const pn_ref_operand *in,
+                  const pn_spec *out,
+                  const int64_t *index,
+                  const pn_spec *k,
+                  uint64_t *whole)
 {
     int64_t at[2][PENCL_MAX_AXES];
     int64_t step[PENCL_MAX_AXES] = {0};
@@ -126,7 +119,12 @@ dot(const pn_ref_operand *in, const pn_spec *out, const int64_t *index, const pn
                 o[i].view.offset += step[a] * strides[i][a];
             }
         }
-        sum += pn_ref_get(&o[X], at[X]) * pn_ref_get(&o[W], at[W]);
+        double x = pn_ref_get(&o[X], at[X]);
+        double w = pn_ref_get(&o[W], at[W]);
+        sum += x * w;
+        if (out->dtype == PENCL_I32) {
+            *whole += (uint64_t)((int64_t)x * (int64_t)w);
+        }
     }
     return sum;
 }
@@ -137,7 +135,13 @@ static void ref_values(const pn_op_call *c, const pn_ref_operand *in, const pn_r
     int64_t index[PENCL_MAX_AXES] = {0};
     const pn_spec *spec = &out->view.spec;
     for (bool more = pn_spec_count(spec) > 0; more; more = pn_next_index(spec, index)) {
-        pn_ref_set(out, index, dot(in, spec, index, &k));
+        uint64_t whole = 0;
+        double sum = dot(in, spec, index, &k, &whole);
+        if (spec->dtype == PENCL_I32) {
+            pn_ref_set_int(out, index, (int64_t)whole);
+        } else {
+            pn_ref_set(out, index, sum);
+        }
     }
 }
 
@@ -326,6 +330,10 @@ static const pn_op_case cases[] = {
      .rows = {0, 1},
      .names = "neurons"},
     {.name = "outer product", .in = {"seq=5", "embedding=7"}},
+    {.name = "integers",
+     .in = {"i32:seq=5 embedding=33", "i32:embedding=33 neurons=7"},
+     .names = "embedding",
+     .fill = {"bits", "bits"}},
     {0},
 };
 

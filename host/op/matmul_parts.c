@@ -40,7 +40,8 @@ static bool read_weights(pn_mm *mm, const pn_task *t, int part)
 {
     const pn_operand *w = &t->in[1 + part];
     int first = 0;
-    if (w->store == NULL || w->view.offset != 0 || !pn_view_is_contiguous(&w->view) ||
+    if (w->store == NULL || w->store->matrix.dtype == PENCL_I32 || w->view.offset != 0 ||
+        !pn_view_is_contiguous(&w->view) ||
         pn_spec_count(&w->view.spec) != w->store->matrix.rows * w->store->matrix.cols ||
         !columns_are_contracted(t, w, &first)) {
         return false;

@@ -65,6 +65,7 @@ static void compose(pn_text *prelude, const pn_task *t)
     define(prelude, "X", t, &t->in[0]);
     define(prelude, "W", t, &t->in[1]);
     define_out(prelude, t);
+    pn_text_add(prelude, "#define SUM %s\n", out->dtype == PENCL_I32 ? "uint" : "float");
     pn_text_add(prelude, "#define CONTRACTED %" PRId64 "\n#define OUT_COLS %" PRId64 "\n",
                 pn_spec_count(&k), cols > 0 ? cols : 1);
     pn_pw_macro(prelude, &params, "EPILOGUE", t->program[0], out, cols, 0);

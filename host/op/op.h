@@ -8,7 +8,7 @@
 
 #define PN_MAX_IN    8
 #define PN_MAX_NUM   6
-#define PN_MAX_NAMES 6
+#define PN_MAX_NAMES PENCL_MAX_AXES
 
 typedef struct pn_op_def pn_op_def;
 typedef struct pn_task pn_task;
@@ -35,9 +35,12 @@ typedef struct pn_ref_operand {
     int n_row_axes;
 } pn_ref_operand;
 
-/* Elements of dense operands (f32, f16, bf16, i32) by the index along each axis of view.spec. */
+/* Elements of dense operands (f32, f16, bf16, i32) by the index along each axis of view.spec. An
+ * int32 takes a double as OpenCL's convert_int_sat does: towards zero, saturated, NaN as 0. */
 double pn_ref_get(const pn_ref_operand *o, const int64_t *index);
 void pn_ref_set(const pn_ref_operand *o, const int64_t *index, double value);
+/* Of int32 operands, without a detour through double; what does not fit wraps around. */
+void pn_ref_set_int(const pn_ref_operand *o, const int64_t *index, int64_t value);
 /* Row `row` of a stored matrix, as float. */
 void pn_ref_row(const pn_ref_operand *o, int64_t row, float *out);
 /* Walks all indices of a spec in C order: start with zeros; false after the last. */
@@ -46,11 +49,8 @@ bool pn_next_index(const pn_spec *spec, int64_t *index);
 void pn_same_index(const pn_spec *from, const int64_t *index, const pn_spec *to, int64_t *out);
 /* The element with those coordinates; axes that the operand lacks do not matter. */
 double pn_ref_get_by_name(const pn_ref_operand *o, const pn_spec *from, const int64_t *index);
-/* A whole elementwise reference: out = f(inputs, numbers), inputs found by name. */
-void pn_ref_map(const pn_op_call *c,
-                const pn_ref_operand *in,
-                const pn_ref_operand *out,
-                double (*f)(const double *x, const double *num));
+/* The reference of an elementwise op: its `value`, or `int_value`, of the inputs found by name. */
+void pn_ref_map(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out);
 
 enum {                      /* pn_op_def.flags */
        PN_OP_POINTWISE = 1, /* has `expr`: fuses as prologue, epilogue or segment */
@@ -58,10 +58,12 @@ enum {                      /* pn_op_def.flags */
        PN_OP_HOST = 4,      /* computed on the host, in double, from the step's inputs */
        PN_OP_IN_PLACE = 8,  /* the output is input 0's storage, changed */
        PN_OP_PAIR = 16,     /* expr also reads a2: input 0 half an axis (names[0]) away */
-       PN_OP_GATHER = 32,   /* reads input 0 at index input 1 along names[0] */
+       PN_OP_GATHER = 32,   /* reads input 0 at index input 1 + i along names[i] */
        PN_OP_CACHE = 64,    /* writes input 1 into input 0 from slot counts[0] on; no `expr` */
        PN_OP_NORM = 128,    /* a row statistic, then pointwise: a matmul may absorb it */
        PN_OP_ROWWISE = 256, /* each element of "seq" is computed from that element alone */
+       PN_OP_INDEX = 512,   /* expr also reads `at`: the place along names[0] */
+       PN_OP_REDUCE = 1024, /* its rows run along all of its names, not the first alone */
 };
 
 /* A way to run an op on a device. Candidates are tried in order, those of the device's family
@@ -100,8 +102,12 @@ struct pn_op_def {
     const char *num[PN_MAX_NUM];
     unsigned flags;
     /* OpenCL C over F: a, b, c, d, e (inputs; int for integer inputs, 0 for absent ones), n0, n1
-     * (numbers); PN_OP_PAIR adds a2, b2, `first` and `inside`. */
+     * (numbers; int where the result is); PN_OP_PAIR adds a2, b2, `first` and `inside`. */
     const char *expr;
+    const char *int_expr; /* where the result is int32 and `expr` will not do; or NULL */
+    /* The same for pn_ref_map; without `int_value`, what `value` gives is converted. */
+    double (*value)(const double *x, const double *num);
+    int64_t (*int_value)(const int64_t *x, const double *num);
     pencl_status (*infer)(pencl_ctx *ctx, pn_op_call *c);
     void (*ref)(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out);
     const pn_candidate *kernels; /* ends with a row without a name; NULL for pointwise ops */
@@ -125,8 +131,19 @@ pencl_status pn_need_no_axis(pencl_ctx *ctx, const pn_op_call *c, int in, const 
 pencl_status pn_need_size(pencl_ctx *ctx, const pn_op_call *c, int in, const char *axis, int64_t n);
 /* Every axis of the input is one of `all`, with the same size. */
 pencl_status pn_need_within(pencl_ctx *ctx, const pn_op_call *c, int in, const pn_spec *all);
-/* The union of the inputs' axes, the first input's dtype; for elementwise ops. */
+/* The product fits; names that `infer` adds are distinct from those that are there. */
+pencl_status pn_need_valid_out(pencl_ctx *ctx, const pn_op_call *c);
+/* The inputs from `first` on have a common element type, as JAX promotes: the same, or float32 of
+ * two floating point types. Integers beside floating point numbers are E_DTYPE: verbs cast them. */
+pencl_status pn_need_common(pencl_ctx *ctx, const pn_op_call *c, int first, pencl_dtype *out);
+/* The type in which JAX computes with both; blocks count as float32. */
+pencl_dtype pn_promote(pencl_dtype a, pencl_dtype b);
+/* The union of the inputs' axes, in their common type; for elementwise ops. */
 pencl_status pn_infer_union(pencl_ctx *ctx, pn_op_call *c);
+/* What input 0 is: floating point numbers; or integers as well. */
 pencl_status pn_infer_like_first(pencl_ctx *ctx, pn_op_call *c);
+pencl_status pn_infer_like_number(pencl_ctx *ctx, pn_op_call *c);
+/* The arguments of a call for messages; `specs` has room for them. */
+pn_specs pn_call_specs(const pn_op_call *c, const pn_spec *specs[PN_MAX_IN]);
 
 #endif

@@ -7,7 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { GROUP = 64, NAME_ROOM = 64 };
+enum { GROUP = 64, NAME_ROOM = 64, ADDRESS_ROOM = 1024 };
+
+/* An axis of an operand that is read or written at another place than the work-item's. */
+typedef struct move {
+    const char *axis;
+    const char *to;
+} move;
 
 /* The generator of one segment: `domain` gives the axes that a work-item's index is split into. */
 typedef struct segment {
@@ -16,17 +22,26 @@ typedef struct segment {
     const pn_spec *domain;
     int first_param;                      /* its inputs are parameters p<first_param + i> */
     char axis[PENCL_MAX_AXES][NAME_ROOM]; /* "i0", ... of the domain's axes */
-    char address[512];
+    char address[ADDRESS_ROOM];
 } segment;
 
-/* Index texts for an operand's axes by name; `swap` replaces the index of one axis. */
-static const char *address_of(segment *s, const pn_operand *o, const char *swap, const char *with)
+static const char *index_of(const segment *s, const char *axis, const move *moves, int n_moves)
+{
+    for (int i = 0; i < n_moves; i++) {
+        if (strcmp(axis, moves[i].axis) == 0) {
+            return moves[i].to;
+        }
+    }
+    int at = pn_spec_find(s->domain, axis);
+    return at < 0 ? "0" : s->axis[at];
+}
+
+/* Index texts for an operand's axes by name. */
+static const char *address_of(segment *s, const pn_operand *o, const move *moves, int n_moves)
 {
     const char *index[PENCL_MAX_AXES];
     for (int i = 0; i < o->view.spec.n_axes; i++) {
-        const char *name = o->view.spec.axes[i].name;
-        int at = pn_spec_find(s->domain, name);
-        index[i] = swap != NULL && strcmp(name, swap) == 0 ? with : at < 0 ? "0" : s->axis[at];
+        index[i] = index_of(s, o->view.spec.axes[i].name, moves, n_moves);
     }
     pn_text address = {0};
     pn_address(&address, o, index);
@@ -35,23 +50,35 @@ static const char *address_of(segment *s, const pn_operand *o, const char *swap,
     return s->address;
 }
 
+/* int32 stays int, everything else is a float. */
+static const char *type_of(pencl_dtype dtype)
+{
+    return dtype == PENCL_I32 ? "int" : "float";
+}
+
 /* "type letter = value;" for an argument of a step. */
-static void declare(segment *s, const char *letter, int arg, const char *swap, const char *with)
+static void declare_at(segment *s, const char *letter, int arg, const move *moves, int n_moves)
 {
     if (arg < 0) {
-        pn_text_add(s->text, "            const float %s = s%d;\n", letter, PN_PW_STEP(0) - arg);
+        int step = PN_PW_STEP(0) - arg;
+        pn_text_add(s->text, "            const %s %s = s%d;\n",
+                    type_of(s->pw->step[step].call->out.dtype), letter, step);
         return;
     }
     const pn_operand *o = &s->pw->in[arg];
     char pointer[NAME_ROOM];
-    char at[640];
+    char at[ADDRESS_ROOM + NAME_ROOM];
     int p = s->first_param + arg;
     snprintf(pointer, sizeof pointer, "p%d", p);
-    snprintf(at, sizeof at, "p%d_at + %s", p, address_of(s, o, swap, with));
-    bool is_int = o->view.spec.dtype == PENCL_I32;
-    pn_text_add(s->text, "            const %s %s = ", is_int ? "int" : "float", letter);
+    snprintf(at, sizeof at, "p%d_at + %s", p, address_of(s, o, moves, n_moves));
+    pn_text_add(s->text, "            const %s %s = ", type_of(o->view.spec.dtype), letter);
     pn_load(s->text, o->view.spec.dtype, pointer, at);
     pn_text_add(s->text, ";\n");
+}
+
+static void declare(segment *s, const char *letter, int arg)
+{
+    declare_at(s, letter, arg, NULL, 0);
 }
 
 /* Rotary pairs: a2 is half an axis away; b and b2 are the cosine and sine of the pair's angle. */
@@ -67,44 +94,77 @@ static void declare_pair(segment *s, const pn_pw_step *step)
                 d / 2);
     pn_text_add(s->text, "            const int high = low + %" PRId64 ";\n", d / 2);
     pn_text_add(s->text, "            const int other = inside ? (first ? high : low) : %s;\n", i);
-    declare(s, "a", step->arg[0], NULL, NULL);
-    declare(s, "a2", step->arg[0], axis, "other");
-    declare(s, "b", step->arg[1], axis, "low");
-    declare(s, "b2", step->arg[1], axis, "high");
+    declare(s, "a", step->arg[0]);
+    declare_at(s, "a2", step->arg[0], &(move){axis, "other"}, 1);
+    declare_at(s, "b", step->arg[1], &(move){axis, "low"}, 1);
+    declare_at(s, "b2", step->arg[1], &(move){axis, "high"}, 1);
 }
 
+/* Index arrays: negative ones count from the end, others beyond the axis are its nearest. */
 static void declare_gather(segment *s, const pn_pw_step *step)
 {
-    const char *axis = step->call->names[0];
-    int64_t size = pn_spec_size(&step->call->in[0], axis);
-    declare(s, "index", step->arg[1], NULL, NULL);
-    pn_text_add(s->text, "            const int row = clamp(index, 0, %" PRId64 ");\n",
-                size > 0 ? size - 1 : 0);
-    declare(s, "a", step->arg[0], axis, "row");
+    move moves[PN_MAX_IN];
+    char rows[PN_MAX_IN][NAME_ROOM];
+    int n = step->n_args - 1;
+    for (int i = 0; i < n; i++) {
+        const char *axis = step->call->names[i];
+        int64_t size = pn_spec_size(&step->call->in[0], axis);
+        char id[NAME_ROOM];
+        snprintf(id, sizeof id, "id%d", i);
+        snprintf(rows[i], sizeof rows[i], "row%d", i);
+        moves[i] = (move){axis, rows[i]};
+        declare(s, id, step->arg[1 + i]);
+        pn_text_add(s->text,
+                    "            const int %s = clamp(%s < 0 ? %s + %" PRId64 " : %s, 0, %" PRId64
+                    ");\n",
+                    rows[i], id, id, size, id, size > 0 ? size - 1 : 0);
+    }
+    declare_at(s, "a", step->arg[0], moves, n);
+}
+
+static void declare_inputs(segment *s, const pn_pw_step *step)
+{
+    static const char *const letters[] = {"a", "b", "c", "d", "e"};
+    const pn_op_def *def = step->call->def;
+    for (int a = 0; a < step->n_args; a++) {
+        declare(s, letters[a], step->arg[a]);
+    }
+    for (int a = step->n_args; a < (int)PN_COUNT(letters) && def->in[a] != NULL; a++) {
+        pn_text_add(s->text, "            const int %s = 0;\n", letters[a]); /* left out */
+    }
+}
+
+/* What later steps read is rounded as storing it would. */
+static const char *rounding(pencl_dtype dtype)
+{
+    return dtype == PENCL_F16 ? "through_half" : dtype == PENCL_BF16 ? "through_bf16" : "";
 }
 
 static void emit_step(segment *s, int index)
 {
     const pn_pw_step *step = &s->pw->step[index];
     const pn_op_def *def = step->call->def;
-    static const char *const letters[] = {"a", "b", "c", "d", "e"};
-    pn_text_add(s->text, "        float s%d;\n        {\n", index);
+    pencl_dtype dtype = step->call->out.dtype;
+    pn_text_add(s->text, "        %s s%d;\n        {\n", type_of(dtype), index);
     for (int n = 0; n < PN_MAX_NUM && def->num[n] != NULL; n++) {
-        pn_text_add(s->text, "            const float n%d = %.9ef;\n", n, step->call->num[n]);
+        pn_text_add(s->text, "            const %s n%d = ", type_of(dtype), n);
+        pn_number(s->text, step->call->num[n], dtype);
+        pn_text_add(s->text, ";\n");
+    }
+    if (def->flags & PN_OP_INDEX) {
+        pn_text_add(s->text, "            const int at = %s;\n",
+                    index_of(s, step->call->names[0], NULL, 0));
     }
     if (def->flags & PN_OP_PAIR) {
         declare_pair(s, step);
     } else if (def->flags & PN_OP_GATHER) {
         declare_gather(s, step);
     } else {
-        for (int a = 0; a < step->n_args; a++) {
-            declare(s, letters[a], step->arg[a], NULL, NULL);
-        }
-        for (int a = step->n_args; a < (int)PN_COUNT(letters) && def->in[a] != NULL; a++) {
-            pn_text_add(s->text, "            const int %s = 0;\n", letters[a]); /* left out */
-        }
+        declare_inputs(s, step);
     }
-    pn_text_add(s->text, "            s%d = %s;\n        }\n", index, def->expr);
+    bool integers = dtype == PENCL_I32 && def->int_expr != NULL;
+    pn_text_add(s->text, "            s%d = %s(%s);\n        }\n", index, rounding(dtype),
+                integers ? def->int_expr : def->expr);
 }
 
 static void store(segment *s, pencl_dtype dtype, const char *at, const char *value)
@@ -114,7 +174,7 @@ static void store(segment *s, pencl_dtype dtype, const char *at, const char *val
         pn_text_add(s->text, "vstore_half_rte(%s, %s, out);\n", value, at);
         break;
     case PENCL_BF16:
-        pn_text_add(s->text, "out[%s] = pn_to_bf16(%s);\n", at, value);
+        pn_text_add(s->text, "out[%s] = to_bf16(%s);\n", at, value);
         break;
     case PENCL_I32:
         pn_text_add(s->text, "out[%s] = convert_int_sat_rte(%s);\n", at, value);
@@ -131,15 +191,14 @@ static void emit_cache_write(segment *s, const pn_operand *out)
     const pn_pw_step *step = &s->pw->step[s->pw->n_steps - 1];
     const char *kv = step->call->names[0];
     const char *i = s->axis[pn_spec_find(s->domain, step->call->names[1])];
-    declare(s, "value", step->arg[1], NULL, NULL);
+    declare(s, "value", step->arg[1]);
     int counts = s->first_param + step->arg[2];
     pn_text_add(s->text, "            const int end = p%d[p%d_at];\n", counts, counts);
     pn_text_add(s->text, "            const int n_new = p%d[p%d_at + 1];\n", counts, counts);
     char slot[2 * NAME_ROOM];
     snprintf(slot, sizeof slot, "end + %s", i);
-    const char *at = address_of(s, out, kv, slot);
-    char address[640];
-    snprintf(address, sizeof address, "out_at + %s", at);
+    char address[ADDRESS_ROOM + NAME_ROOM];
+    snprintf(address, sizeof address, "out_at + %s", address_of(s, out, &(move){kv, slot}, 1));
     pn_text_add(s->text, "            if (%s < n_new && %s < %" PRId64 ") {\n                ", i,
                 slot, pn_spec_size(&out->view.spec, kv));
     store(s, out->view.spec.dtype, address, "value");
@@ -188,9 +247,9 @@ static void emit_segment(pn_text *text, const pn_task *t, int part, int first_pa
         emit_cache_write(&s, &t->out[part]);
         pn_text_add(text, "        }\n");
     } else {
-        char at[640];
+        char at[ADDRESS_ROOM + NAME_ROOM];
         char value[NAME_ROOM];
-        snprintf(at, sizeof at, "out_at + %s", address_of(&s, &t->out[part], NULL, NULL));
+        snprintf(at, sizeof at, "out_at + %s", address_of(&s, &t->out[part], NULL, 0));
         snprintf(value, sizeof value, "s%d", pw->n_steps - 1);
         pn_text_add(text, "        ");
         store(&s, t->out[part].view.spec.dtype, at, value);
@@ -202,8 +261,7 @@ static void emit_segment(pn_text *text, const pn_task *t, int part, int first_pa
 static void compose(pn_text *source, const pn_task *t)
 {
     pn_address_macro(source);
-    pn_text_add(source, "ushort pn_to_bf16(float f)\n{\n    const uint u = as_uint(f);\n"
-                        "    return (ushort)((u + 0x7fff + ((u >> 16) & 1)) >> 16);\n}\n");
+    pn_text_add(source, "#include \"lib/elementwise.clh\"\n");
     pn_text_add(source, "__kernel __attribute__((reqd_work_group_size(%d, 1, 1)))\nvoid pointwise(",
                 GROUP);
     for (int i = 0; i < t->n_parts; i++) {
@@ -283,11 +341,22 @@ static bool readable(const pn_operand *o)
            (o->store == NULL || o->store->n_parts == 1);
 }
 
+/* Places along an axis are int in the kernel. */
+static bool countable(const pn_spec *domain)
+{
+    for (int i = 0; i < domain->n_axes; i++) {
+        if (domain->axes[i].size > INT32_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool fits(const pn_task *t, const pn_caps *caps)
 {
     (void)caps;
     for (int i = 0; i < t->n_parts; i++) {
-        if (!readable(&t->out[i])) {
+        if (!readable(&t->out[i]) || !countable(segment_domain(t->program[i]))) {
             return false;
         }
         for (int j = 0; j < t->program[i]->n_in; j++) {

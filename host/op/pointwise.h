@@ -12,6 +12,8 @@ void pn_address(pn_text *out, const pn_operand *o, const char *const *index);
 void pn_address_macro(pn_text *out);
 /* A load of type float (int for I32) from parameter pointer `p` at address text `at`. */
 void pn_load(pn_text *out, pencl_dtype dtype, const char *p, const char *at);
+/* A literal of the type that a step computes in: int for I32, else float. */
+void pn_number(pn_text *out, double value, pencl_dtype dtype);
 /* The OpenCL C pointer type of a dtype's storage: "float", "half", "ushort", "int". */
 const char *pn_storage_type(pencl_dtype dtype);
 size_t pn_storage_bytes(pencl_dtype dtype);

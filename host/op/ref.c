@@ -3,6 +3,9 @@
 #include "array/dtypes.h"
 #include "op/op.h"
 
+#include <math.h>
+#include <string.h>
+
 /* The element that `index` names, counted from element 0 of the storage. */
 static int64_t element(const pn_view *view, const int64_t *index)
 {
@@ -30,6 +33,14 @@ double pn_ref_get(const pn_ref_operand *o, const int64_t *index)
     }
 }
 
+static int32_t to_int(double x)
+{
+    if (isnan(x)) {
+        return 0;
+    }
+    return x >= INT32_MAX ? INT32_MAX : x <= INT32_MIN ? INT32_MIN : (int32_t)x;
+}
+
 void pn_ref_set(const pn_ref_operand *o, const int64_t *index, double value)
 {
     int64_t at = element(&o->view, index);
@@ -44,11 +55,17 @@ void pn_ref_set(const pn_ref_operand *o, const int64_t *index, double value)
         ((uint16_t *)o->data)[at] = pn_f32_to_bf16((float)value);
         break;
     case PENCL_I32:
-        ((int32_t *)o->data)[at] = (int32_t)value;
+        ((int32_t *)o->data)[at] = to_int(value);
         break;
     default:
         break;
     }
+}
+
+void pn_ref_set_int(const pn_ref_operand *o, const int64_t *index, int64_t value)
+{
+    uint32_t low = (uint32_t)value;
+    memcpy((int32_t *)o->data + element(&o->view, index), &low, sizeof low);
 }
 
 void pn_ref_row(const pn_ref_operand *o, int64_t row, float *out)
@@ -85,18 +102,23 @@ double pn_ref_get_by_name(const pn_ref_operand *o, const pn_spec *from, const in
     return pn_ref_get(o, own);
 }
 
-void pn_ref_map(const pn_op_call *c,
-                const pn_ref_operand *in,
-                const pn_ref_operand *out,
-                double (*f)(const double *x, const double *num))
+void pn_ref_map(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out)
 {
+    const pn_op_def *def = c->def;
     const pn_spec *spec = &out->view.spec;
+    bool integers = spec->dtype == PENCL_I32 && def->int_value != NULL;
     int64_t index[PENCL_MAX_AXES] = {0};
     double x[PN_MAX_IN] = {0};
+    int64_t whole[PN_MAX_IN] = {0};
     for (bool more = pn_spec_count(spec) > 0; more; more = pn_next_index(spec, index)) {
         for (int i = 0; i < c->n_in; i++) {
             x[i] = pn_ref_get_by_name(&in[i], spec, index);
+            whole[i] = integers ? (int64_t)x[i] : 0;
         }
-        pn_ref_set(out, index, f(x, c->num));
+        if (integers) {
+            pn_ref_set_int(out, index, def->int_value(whole, c->num));
+        } else {
+            pn_ref_set(out, index, def->value(x, c->num));
+        }
     }
 }

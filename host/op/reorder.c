@@ -19,12 +19,7 @@ static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
         PENCL_TRY(pn_need_axis(ctx, c, 0, c->names[i]));
         pn_spec_push(&c->out, c->names[i], pn_spec_size(x, c->names[i]));
     }
-    return pn_spec_check(ctx, &c->out, "reorder"); /* a name given twice */
-}
-
-static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out)
-{
-    pn_ref_map(c, in, out, f);
+    return pn_need_valid_out(ctx, c); /* a name given twice */
 }
 
 static const pn_op_case cases[] = {
@@ -43,6 +38,7 @@ const pn_op_def pn_op_reorder = {
     .flags = PN_OP_POINTWISE | PN_OP_ROWWISE,
     .expr = "a",
     .infer = infer,
-    .ref = ref,
+    .value = f,
+    .ref = pn_ref_map,
     .cases = cases,
 };

@@ -20,7 +20,7 @@ static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
     c->out = c->in[0];
     c->out.dtype = PENCL_F32;
     pn_spec_push(&c->out, c->names[0], d);
-    return pn_spec_check(ctx, &c->out, "rope_angles");
+    return pn_need_valid_out(ctx, c);
 }
 
 static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out)

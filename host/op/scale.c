@@ -7,11 +7,6 @@ static double f(const double *x, const double *num)
     return x[0] * num[0];
 }
 
-static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out)
-{
-    pn_ref_map(c, in, out, f);
-}
-
 static const pn_op_case cases[] = {
     {.name = "eighth", .in = {"seq=3 embedding=64"}, .num = {0.125}},
     {.name = "odd width", .in = {"seq=3 embedding=7"}, .num = {-3.3}},
@@ -27,7 +22,8 @@ const pn_op_def pn_op_scale = {
     .flags = PN_OP_POINTWISE | PN_OP_ROWWISE,
     .expr = "a * n0",
     .infer = pn_infer_like_first,
-    .ref = ref,
+    .value = f,
+    .ref = pn_ref_map,
     .cases = cases,
     .tol = {.relative = 1e-6},
 };

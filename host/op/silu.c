@@ -10,11 +10,6 @@ static double f(const double *x, const double *num)
     return x[0] / (1 + exp(-x[0]));
 }
 
-static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out)
-{
-    pn_ref_map(c, in, out, f);
-}
-
 static const pn_op_case cases[] = {
     {.name = "noise", .in = {"seq=3 neurons=96"}},
     {.name = "odd width", .in = {"seq=2 neurons=13"}},
@@ -30,7 +25,8 @@ const pn_op_def pn_op_silu = {
     .flags = PN_OP_POINTWISE | PN_OP_ROWWISE,
     .expr = "a / (1.0f + exp(-a))",
     .infer = pn_infer_like_first,
-    .ref = ref,
+    .value = f,
+    .ref = pn_ref_map,
     .cases = cases,
     .tol = {.absolute = 1e-6, .relative = 1e-6},
 };

@@ -17,11 +17,6 @@ static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
     return pn_infer_like_first(ctx, c);
 }
 
-static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out)
-{
-    pn_ref_map(c, in, out, f);
-}
-
 static const pn_op_case cases[] = {
     {.name = "scores", .in = {"seq=3 kv_seq=48"}, .num = {50}},
     {.name = "tight", .in = {"seq=2 kv_seq=13"}, .num = {0.5}},
@@ -37,7 +32,8 @@ const pn_op_def pn_op_soft_cap = {
     .flags = PN_OP_POINTWISE | PN_OP_ROWWISE,
     .expr = "tanh(a / n0) * n0",
     .infer = infer,
-    .ref = ref,
+    .value = f,
+    .ref = pn_ref_map,
     .cases = cases,
     .tol = {.absolute = 1e-7, .relative = 1e-6},
 };

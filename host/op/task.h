@@ -27,7 +27,7 @@ typedef struct pn_operand {
 typedef struct pn_pw_step {
     const pn_op_call *call; /* op and numbers; borrowed from the graph */
     int n_args;
-    int arg[5];
+    int arg[PN_MAX_IN];
 } pn_pw_step;
 typedef struct pn_pw {
     int n_in;

@@ -5,8 +5,7 @@
 
 static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
 {
-    PENCL_TRY(pn_need_float(ctx, c, 0));
-    PENCL_TRY(pn_need_axis(ctx, c, 0, c->names[0]));
+    PENCL_TRY(pn_infer_rows(ctx, c));
     int64_t size = pn_spec_size(&c->in[0], c->names[0]);
     int64_t k = (int64_t)c->num[0];
     if (k < 1 || k > size) {
@@ -14,11 +13,9 @@ static pencl_status infer(pencl_ctx *ctx, pn_op_call *c)
                             "top_k: cannot take %lld of %lld along \"%s\"", (long long)k,
                             (long long)size, c->names[0]);
     }
-    c->out = c->in[0];
     c->out.dtype = PENCL_I32;
-    pn_spec_remove(&c->out, pn_spec_find(&c->out, c->names[0]));
     pn_spec_push(&c->out, c->names[1], k);
-    return pn_spec_check(ctx, &c->out, "top_k"); /* the new axis may be there already */
+    return pn_need_valid_out(ctx, c); /* the new axis may be there already */
 }
 
 static void ref(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_operand *out)

@@ -109,7 +109,11 @@ pencl_status pn_ir_count_uses(pn_ir *ir)
         return PN_NOMEM(ir->ctx);
     }
     for (int i = 0; i < ir->n_tasks; i++) {
-        pn_task_inputs(ir->tasks[i], count_use, ir->uses);
+        pn_task *t = ir->tasks[i];
+        pn_task_inputs(t, count_use, ir->uses);
+        if (pn_task_is_in_place(t) && t->out[0].temp >= 0) {
+            ir->uses[t->out[0].temp]--; /* what it changes, it does not use */
+        }
     }
     for (int i = 0; i < ir->n_temps; i++) {
         ir->uses[i] += ir->temps[i].keep ? 1 : 0;
@@ -130,6 +134,12 @@ int pn_ir_writer(const pn_ir *ir, int temp, int *part)
         }
     }
     return -1;
+}
+
+int pn_ir_producer(const pn_ir *ir, int temp, int *part)
+{
+    bool one = temp >= 0 && ir->temps[temp].writing == PN_BY_ONE_TASK;
+    return one ? pn_ir_writer(ir, temp, part) : -1;
 }
 
 typedef struct wanted {
@@ -161,6 +171,11 @@ bool pn_task_reads_slot(pn_task *t, int slot)
 bool pn_task_is_pointwise(const pn_task *t)
 {
     return (t->call->def->flags & PN_OP_POINTWISE) != 0;
+}
+
+bool pn_task_is_in_place(const pn_task *t)
+{
+    return (t->call->def->flags & PN_OP_IN_PLACE) != 0;
 }
 
 bool pn_operand_is_whole(const pn_ir *ir, const pn_operand *o)

@@ -12,9 +12,17 @@ typedef enum pn_place {
     PN_IN_ARRAY  /* an array that the caller keeps */
 } pn_place;
 
+/* Which tasks write a temporary. */
+typedef enum pn_writing {
+    PN_BY_ONE_TASK,
+    PN_IN_PIECES, /* several tasks, parts that lie apart */
+    PN_IN_LAYERS  /* several tasks, the later over the earlier: their order must stay */
+} pn_writing;
+
 typedef struct pn_temp {
     pn_spec spec;
     pn_place place;
+    pn_writing writing;
     const char *name;         /* of a step input or a capture; else NULL */
     const pencl_array *array; /* PN_IN_ARRAY */
     bool keep;                /* an output or a capture: lives to the end, never fused away */
@@ -60,8 +68,12 @@ typedef void pn_visit(void *user, pn_operand *o);
 void pn_task_inputs(pn_task *t, pn_visit *visit, void *user);
 /* Counts readers of every temporary into ir->uses; kept ones have one more. */
 pencl_status pn_ir_count_uses(pn_ir *ir);
-/* The task that writes a temporary, or -1. `part` may be NULL. */
+/* The last task that writes a temporary, or -1; and the one that writes all of it, -1 also when
+ * there are several. `part` may be NULL. */
 int pn_ir_writer(const pn_ir *ir, int temp, int *part);
+int pn_ir_producer(const pn_ir *ir, int temp, int *part);
+/* The task changes one of its own inputs. */
+bool pn_task_is_in_place(const pn_task *t);
 bool pn_task_reads_temp(pn_task *t, int temp);
 bool pn_task_reads_slot(pn_task *t, int slot);
 bool pn_task_is_pointwise(const pn_task *t);

@@ -58,6 +58,20 @@ static pencl_status make_program(lowering *l, pn_task *t)
     return PENCL_OK;
 }
 
+/* A temporary for what the node computes. */
+static pencl_status new_output(lowering *l, const pn_node *node, pn_operand *out)
+{
+    pn_ir *ir = l->ir;
+    int temp = pn_ir_new_temp(ir, &node->call.out);
+    if (temp < 0) {
+        return PN_NOMEM(ir->ctx);
+    }
+    ir->temps[temp].name = copy_name(ir, node->capture_name);
+    ir->temps[temp].keep = node->capture_name != NULL;
+    *out = (pn_operand){.view = pn_view_contiguous(&node->call.out), .temp = temp, .slot = -1};
+    return PENCL_OK;
+}
+
 static pencl_status lower_op(lowering *l, const pn_node *node)
 {
     pn_ir *ir = l->ir;
@@ -75,20 +89,57 @@ static pencl_status lower_op(lowering *l, const pn_node *node)
     if (node->call.def->flags & PN_OP_IN_PLACE) {
         t->out[0] = t->in[0];
     } else {
-        int temp = pn_ir_new_temp(ir, &node->call.out);
-        if (temp < 0) {
-            return PN_NOMEM(ir->ctx);
-        }
-        ir->temps[temp].name = copy_name(ir, node->capture_name);
-        ir->temps[temp].keep = node->capture_name != NULL;
-        t->out[0] =
-            (pn_operand){.view = pn_view_contiguous(&node->call.out), .temp = temp, .slot = -1};
+        PENCL_TRY(new_output(l, node, &t->out[0]));
     }
     l->base[node->id] = t->out[0];
     if (pn_task_is_pointwise(t)) {
         PENCL_TRY(make_program(l, t));
     }
     return pn_ir_insert(ir, ir->n_tasks, t);
+}
+
+/* A task that writes every element of `from` to its place in `to`, which has the same axes. */
+static pencl_status lower_copy(lowering *l, const pn_operand *from, const pn_operand *to)
+{
+    pn_ir *ir = l->ir;
+    pn_task *t = pn_ir_new_task(ir);
+    pn_op_call *call = pn_arena_alloc(ir->arena, 1, sizeof *call);
+    if (t == NULL || call == NULL) {
+        return PN_NOMEM(ir->ctx);
+    }
+    t->call = call;
+    t->n_in = 1;
+    t->n_parts = 1;
+    t->in[0] = *from;
+    t->out[0] = *to;
+    pn_spec_hide(&t->in[0].view.spec, 0);
+    pn_spec_hide(&t->out[0].view.spec, 0);
+    call->def = &pn_op_reorder;
+    call->n_in = 1;
+    call->in[0] = t->in[0].view.spec;
+    call->out = t->out[0].view.spec;
+    for (call->n_names = 0; call->n_names < call->out.n_axes; call->n_names++) {
+        pn_copy(call->names[call->n_names], PENCL_AXIS_NAME_MAX,
+                call->out.axes[call->n_names].name);
+    }
+    PENCL_TRY(make_program(l, t));
+    return pn_ir_insert(ir, ir->n_tasks, t);
+}
+
+static pencl_status lower_join(lowering *l, const pn_node *node)
+{
+    pn_operand *base = &l->base[node->id];
+    PENCL_TRY(new_output(l, node, base));
+    pn_writing several = node->layered ? PN_IN_LAYERS : PN_IN_PIECES;
+    bool rewritten = node->n_pieces > 1 || node->layered;
+    l->ir->temps[base->temp].writing = rewritten ? several : PN_BY_ONE_TASK;
+    for (int i = 0; i < node->n_pieces; i++) {
+        pn_operand from = operand_of(l, node->pieces[i].from);
+        pn_operand to = *base;
+        to.view = node->pieces[i].region;
+        PENCL_TRY(lower_copy(l, &from, &to));
+    }
+    return PENCL_OK;
 }
 
 static pencl_status lower_nodes(lowering *l)
@@ -102,12 +153,38 @@ static pencl_status lower_nodes(lowering *l)
         case PN_NODE_VARIABLE:
             l->base[i] = (pn_operand){.temp = -1, .slot = node->slot, .store = node->store};
             break;
+        case PN_NODE_JOIN:
+            PENCL_TRY(lower_join(l, node));
+            break;
         default:
             PENCL_TRY(lower_op(l, node));
             break;
         }
     }
     return PENCL_OK;
+}
+
+/* Whether the operand's memory, read from its offset on, is the value in C order. */
+static bool is_plain(const pn_operand *o)
+{
+    bool plain = o->store == NULL || o->store->layout == &pn_layout_plain;
+    return plain && pn_view_is_contiguous(&o->view);
+}
+
+/* An output that is a view of something is copied by the plan. */
+static pencl_status lower_out(lowering *l, const pencl_value *value, pn_operand *out)
+{
+    *out = operand_of(l, value);
+    if (is_plain(out)) {
+        return PENCL_OK;
+    }
+    pn_operand from = *out;
+    int temp = pn_ir_new_temp(l->ir, &from.view.spec);
+    if (temp < 0) {
+        return PN_NOMEM(l->ir->ctx);
+    }
+    *out = (pn_operand){.view = pn_view_contiguous(&from.view.spec), .temp = temp, .slot = -1};
+    return lower_copy(l, &from, out);
 }
 
 static pencl_status lower_outs(lowering *l, pencl_value *const outs[], int n)
@@ -118,7 +195,8 @@ static pencl_status lower_outs(lowering *l, pencl_value *const outs[], int n)
         return PN_NOMEM(ir->ctx);
     }
     for (int i = 0; i < n; i++) {
-        ir->outs[ir->n_outs++] = operand_of(l, outs[i]);
+        PENCL_TRY(lower_out(l, outs[i], &ir->outs[i]));
+        ir->n_outs++;
         if (ir->outs[i].temp >= 0) {
             ir->temps[ir->outs[i].temp].keep = true;
         }

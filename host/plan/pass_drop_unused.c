@@ -21,6 +21,9 @@ pencl_status pn_pass_drop_unused(pn_ir *ir)
         }
         if (!used) {
             pn_task_inputs(t, release, ir->uses);
+            if (pn_task_is_in_place(t)) {
+                ir->uses[t->out[0].temp]++; /* never counted */
+            }
             pn_ir_remove(ir, i);
         }
     }

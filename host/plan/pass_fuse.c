@@ -25,7 +25,23 @@ static bool read_in_place(const pn_pw *pw, int input)
     return true;
 }
 
-/* The input of the program that reads all of a temporary element by element, or -1. */
+/* What a program runs over: its result, or what it writes into a cache. */
+static const pn_spec *domain_of(const pn_pw *pw)
+{
+    const pn_op_call *last = pw->step[pw->n_steps - 1].call;
+    return last->def->flags & PN_OP_CACHE ? &last->in[1] : &last->out;
+}
+
+/* The same axes in the same order, whatever the types. */
+static bool same_axes(const pn_spec *a, const pn_spec *b)
+{
+    pn_spec other = *b;
+    other.dtype = a->dtype;
+    return pn_spec_equal(a, &other);
+}
+
+/* The input of the program that reads all of a temporary, in the order in which the program walks,
+ * or -1. */
 static int input_from(const pn_ir *ir, const pn_pw *pw, int temp)
 {
     int found = -1;
@@ -33,7 +49,8 @@ static int input_from(const pn_ir *ir, const pn_pw *pw, int temp)
         if (pw->in[i].temp != temp) {
             continue;
         }
-        if (found >= 0 || !pn_operand_is_whole(ir, &pw->in[i]) || !read_in_place(pw, i)) {
+        if (found >= 0 || !pn_operand_is_whole(ir, &pw->in[i]) || !read_in_place(pw, i) ||
+            !same_axes(&pw->in[i].view.spec, domain_of(pw))) {
             return -1;
         }
         found = i;
@@ -53,13 +70,6 @@ static bool same_sizes(const pn_spec *a, const pn_spec *b)
         }
     }
     return true;
-}
-
-/* What a program runs over: its result, or what it writes into a cache. */
-static const pn_spec *domain_of(const pn_pw *pw)
-{
-    const pn_op_call *last = pw->step[pw->n_steps - 1].call;
-    return last->def->flags & PN_OP_CACHE ? &last->in[1] : &last->out;
 }
 
 static int renumber(int arg, const int *inputs, int value, int steps_before)
@@ -125,10 +135,13 @@ static int64_t columns_of(const pn_task *anchor, int part)
     return pn_spec_size(&anchor->out[part].view.spec, anchor->call->names[0]);
 }
 
-static bool takes_epilogue(const pn_ir *ir, const pn_task *anchor)
+/* Epilogues compute in float32 and write all of a temporary. */
+static bool takes_epilogue(const pn_ir *ir, const pn_task *anchor, const pn_task *t)
 {
     const pn_op_def *def = anchor->call->def;
-    return (def == &pn_op_matmul && !ir->bare_matmuls) || def->flags & PN_OP_NORM;
+    return ((def == &pn_op_matmul && !ir->bare_matmuls) || def->flags & PN_OP_NORM) &&
+           anchor->call->out.dtype == PENCL_F32 && !anchor->joint && t->out[0].temp >= 0 &&
+           pn_operand_is_whole(ir, &t->out[0]);
 }
 
 /* Puts elementwise task `t` behind part `part` of anchor `a`. */
@@ -156,42 +169,61 @@ static bool into_epilogue(pn_ir *ir, pn_task *a, int part, const pn_task *t, int
 static bool into_program(pn_ir *ir, const pn_task *head, pn_task *t, int via)
 {
     pn_pw *pw = pn_ir_new_program(ir);
-    if (pw == NULL || !same_sizes(domain_of(head->program[0]), domain_of(t->program[0]))) {
+    if (pw == NULL) {
         return false;
     }
     *pw = *head->program[0];
     if (!append(pw, t->program[0], via, PN_PW_STEP(pw->n_steps - 1))) {
         return false;
     }
-    /* Index names of the head must mean the same in the tail's domain. */
-    const pn_spec *from = domain_of(head->program[0]);
-    const pn_spec *to = domain_of(t->program[0]);
-    if (!pn_spec_equal(from, to)) {
-        return false;
-    }
     t->program[0] = pw;
     return true;
 }
 
-/* One elementwise task that reads a temporary which nobody else reads: fused, or not. */
+/* The same number wherever it is read. */
+static bool is_constant(const pn_task *head)
+{
+    return head->program[0]->n_in == 0 && !(head->call->def->flags & PN_OP_INDEX);
+}
+
+/* An elementwise task behind one that it reads at the places where it writes; a constant may be
+ * read by others too, and goes with the last. */
+static bool fuse_program(pn_ir *ir, int at, pn_task *t, int input)
+{
+    pn_task *head = ir->tasks[at];
+    int temp = t->program[0]->in[input].temp;
+    /* Index names of the head must mean the same in the tail's domain. */
+    bool in_place = ir->uses[temp] == 1 && input_from(ir, t->program[0], temp) == input &&
+                    same_axes(domain_of(head->program[0]), domain_of(t->program[0]));
+    if (head->n_parts != 1 || !(in_place || is_constant(head)) ||
+        !read_in_place(t->program[0], input) || !into_program(ir, head, t, input)) {
+        return false;
+    }
+    if (--ir->uses[temp] == 0) {
+        pn_ir_remove(ir, at);
+    }
+    return true;
+}
+
+/* One elementwise task behind a task that it reads: fused, or not. */
 static bool fuse_one(pn_ir *ir, int index)
 {
     pn_task *t = ir->tasks[index];
     for (int i = 0; i < t->program[0]->n_in; i++) {
         int temp = t->program[0]->in[i].temp;
         int part = 0;
-        int at = temp < 0 || ir->uses[temp] != 1 ? -1 : pn_ir_writer(ir, temp, &part);
-        if (at < 0 || input_from(ir, t->program[0], temp) != i) {
+        int at = pn_ir_producer(ir, temp, &part);
+        if (at < 0) {
             continue;
         }
         pn_task *a = ir->tasks[at];
         if (pn_task_is_pointwise(a)) {
-            if (a->n_parts == 1 && into_program(ir, a, t, i)) {
-                pn_ir_remove(ir, at);
+            if (fuse_program(ir, at, t, i)) {
                 return true;
             }
-        } else if (takes_epilogue(ir, a) && !a->joint && t->out[0].temp >= 0 &&
-                   ready_before(ir, t->program[0], temp, at) && into_epilogue(ir, a, part, t, i)) {
+        } else if (ir->uses[temp] == 1 && input_from(ir, t->program[0], temp) == i &&
+                   takes_epilogue(ir, a, t) && ready_before(ir, t->program[0], temp, at) &&
+                   into_epilogue(ir, a, part, t, i)) {
             pn_ir_remove(ir, index);
             return true;
         }
@@ -211,7 +243,7 @@ static bool join_parts(pn_ir *ir, int index)
     for (int i = 0; i < tail->n_in && i < 2; i++) {
         int part = 0;
         int temp = tail->in[i].temp;
-        int writer = temp < 0 || ir->uses[temp] != 1 ? -1 : pn_ir_writer(ir, temp, &part);
+        int writer = temp < 0 || ir->uses[temp] != 1 ? -1 : pn_ir_producer(ir, temp, &part);
         if (writer < 0 || part > 1 || (at >= 0 && writer != at) ||
             input_from(ir, tail, temp) != i) {
             return false;
@@ -271,7 +303,7 @@ static bool absorb_norm(pn_ir *ir, int index)
         ir->uses[m->in[0].temp] != 1) {
         return false;
     }
-    int at = pn_ir_writer(ir, m->in[0].temp, NULL);
+    int at = pn_ir_producer(ir, m->in[0].temp, NULL);
     pn_task *n = at < 0 ? NULL : ir->tasks[at];
     if (n == NULL || !(n->call->def->flags & PN_OP_NORM) || !pn_operand_is_whole(ir, &n->in[0])) {
         return false;

@@ -23,7 +23,7 @@ static int only_writer(const pn_ir *ir, const pn_operand *o, const pn_op_def *de
     if (!pn_operand_is_whole(ir, o) || ir->uses[o->temp] != 1) {
         return -1;
     }
-    int i = pn_ir_writer(ir, o->temp, NULL);
+    int i = pn_ir_producer(ir, o->temp, NULL);
     return i >= 0 && ir->tasks[i]->call->def == def ? i : -1;
 }
 

@@ -6,10 +6,7 @@
 
 static bool same_operand(const pn_operand *a, const pn_operand *b)
 {
-    return a->temp == b->temp && a->slot == b->slot && a->view.offset == b->view.offset &&
-           pn_spec_equal(&a->view.spec, &b->view.spec) &&
-           memcmp(a->view.strides, b->view.strides,
-                  (size_t)a->view.spec.n_axes * sizeof a->view.strides[0]) == 0;
+    return a->temp == b->temp && a->slot == b->slot && pn_view_equal(&a->view, &b->view);
 }
 
 static bool same_task(const pn_task *a, const pn_task *b)
@@ -46,11 +43,12 @@ static void replace(void *user, pn_operand *o)
     }
 }
 
-/* Tasks that read no variable that changes, and that nobody captures, may be merged. */
+/* Tasks that read no variable that changes, that nobody captures, and whose output no other task
+ * writes, may be merged. */
 static bool mergeable(const pn_ir *ir, const pn_task *t)
 {
     return t->n_parts == 1 && t->out[0].temp >= 0 && !ir->temps[t->out[0].temp].keep &&
-           !(t->call->def->flags & PN_OP_IN_PLACE);
+           ir->temps[t->out[0].temp].writing == PN_BY_ONE_TASK && !pn_task_is_in_place(t);
 }
 
 static void redirect(pn_ir *ir, int first, replacement r)

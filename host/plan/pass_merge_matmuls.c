@@ -16,10 +16,7 @@ static bool over_stored_weights(const pn_task *t)
 
 static bool same_view(const pn_operand *a, const pn_operand *b)
 {
-    return a->temp >= 0 && a->temp == b->temp && a->view.offset == b->view.offset &&
-           pn_spec_equal(&a->view.spec, &b->view.spec) &&
-           memcmp(a->view.strides, b->view.strides,
-                  (size_t)a->view.spec.n_axes * sizeof a->view.strides[0]) == 0;
+    return a->temp >= 0 && a->temp == b->temp && pn_view_equal(&a->view, &b->view);
 }
 
 static bool same_names(const pn_op_call *a, const pn_op_call *b)

@@ -4,7 +4,7 @@
 
 /* `b`, which comes right after `a`, neither reads nor overwrites what `a` writes, nor the reverse.
  */
-static bool independent(pn_task *a, pn_task *b)
+static bool independent(const pn_ir *ir, pn_task *a, pn_task *b)
 {
     for (int p = 0; p < a->n_parts; p++) {
         const pn_operand *o = &a->out[p];
@@ -13,7 +13,9 @@ static bool independent(pn_task *a, pn_task *b)
             return false;
         }
         for (int q = 0; q < b->n_parts; q++) {
-            if (o->slot >= 0 && o->slot == b->out[q].slot) {
+            bool over = o->temp >= 0 && o->temp == b->out[q].temp &&
+                        ir->temps[o->temp].writing == PN_IN_LAYERS;
+            if (over || (o->slot >= 0 && o->slot == b->out[q].slot)) {
                 return false;
             }
         }
@@ -32,7 +34,7 @@ pencl_status pn_pass_merge_pointwise(pn_ir *ir)
         pn_task *a = ir->tasks[i];
         pn_task *b = ir->tasks[i + 1];
         if (pn_task_is_pointwise(a) && pn_task_is_pointwise(b) &&
-            a->n_parts + b->n_parts <= PN_MAX_PARTS && independent(a, b)) {
+            a->n_parts + b->n_parts <= PN_MAX_PARTS && independent(ir, a, b)) {
             for (int q = 0; q < b->n_parts; q++) {
                 a->program[a->n_parts] = b->program[q];
                 a->out[a->n_parts++] = b->out[q];

@@ -9,7 +9,8 @@
 static bool row_by_row(const pn_task *t)
 {
     const pn_op_def *def = t->call->def;
-    if (def->flags & (PN_OP_PAIR | PN_OP_GATHER | PN_OP_CACHE | PN_OP_SCALAR | PN_OP_IN_PLACE)) {
+    if (def->flags &
+        (PN_OP_PAIR | PN_OP_GATHER | PN_OP_CACHE | PN_OP_SCALAR | PN_OP_IN_PLACE | PN_OP_INDEX)) {
         return false;
     }
     return t->n_parts == 1 && (def->flags & (PN_OP_POINTWISE | PN_OP_ROWWISE)) != 0;
@@ -76,13 +77,13 @@ static pencl_status push(pn_ir *ir, int at, int writer)
 /* The task whose result this take may be moved above, or -1. */
 static int movable(const pn_ir *ir, const pn_task *take)
 {
-    if (strcmp(take->call->def->name, "take") != 0 ||
+    if (take->call->def != &pn_op_take || take->n_in != 2 ||
         strcmp(take->call->names[0], PENCL_AXIS_SEQ) != 0 || take->in[1].temp < 0 ||
         ir->temps[take->in[1].temp].place != PN_IN_STEP || take->in[1].view.spec.n_axes != 1 ||
         !pn_operand_is_whole(ir, &take->in[0]) || ir->uses[take->in[0].temp] != 1) {
         return -1;
     }
-    int writer = pn_ir_writer(ir, take->in[0].temp, NULL);
+    int writer = pn_ir_producer(ir, take->in[0].temp, NULL);
     return writer >= 0 && row_by_row(ir->tasks[writer]) ? writer : -1;
 }
 

@@ -40,10 +40,10 @@ static pencl_status find_lifetimes(const pn_ir *ir, size_t align, lifetime *live
         pn_task *t = ir->tasks[i];
         pn_task_inputs(t, note_read, &(reading){lives, i});
         for (int p = 0; p < t->n_parts; p++) {
-            int temp = t->out[p].temp;
-            if (temp >= 0 && i < lives[temp].first) {
-                lives[temp].first = i;
-                lives[temp].last = lives[temp].last > i ? lives[temp].last : i;
+            lifetime *life = t->out[p].temp >= 0 ? &lives[t->out[p].temp] : NULL;
+            if (life != NULL) { /* of several tasks that write it, the first and the last */
+                life->first = life->first < i ? life->first : i;
+                life->last = life->last > i ? life->last : i;
             }
         }
     }

@@ -253,8 +253,8 @@ const char *pn_plan_capture_name(const pn_plan *plan, int i)
 static pencl_status find_out(pn_plan *plan, int i, size_t *start)
 {
     const pn_operand *o = &plan->ir->outs[i];
-    if (o->buffer == NULL || !pn_view_is_contiguous(&o->view)) {
-        return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "an output that is a strided view");
+    if (o->buffer == NULL) {
+        return PN_FAIL(plan->ctx, PENCL_E_UNSUPPORTED, "an output in several parts");
     }
     *start = o->base + (size_t)o->view.offset * pn_dtype_of(o->view.spec.dtype)->block_bytes;
     return PENCL_OK;

@@ -15,6 +15,7 @@
 #include "pencl/select.h"
 #include "pencl/study.h"
 #include "pencl/text.h"
+#include "pencl/value.h"
 #include "pencl/variable.h"
 
 #endif

@@ -137,15 +137,23 @@ START_TEST(same_axes_ignores_order_and_dtype_only)
 }
 END_TEST
 
+static const char *const names[] = {"a", "b", "c?"};
+
 START_TEST(union_keeps_first_seen_order)
 {
     pn_spec x = spec_of("f16:seq=5 embedding=8");
     pn_spec y = spec_of("embedding=8 heads=2");
     pn_spec scalar = spec_of("");
     const pn_spec *const specs[] = {&x, &y, &scalar};
+    const pn_specs arguments = {"add", specs, names, 3};
     pn_spec all = {0};
-    ck_assert_int_eq(pn_spec_union(&all, ctx, specs, 3), PENCL_OK);
+    ck_assert_int_eq(pn_specs_union(&all, ctx, &arguments), PENCL_OK);
     pn_spec expected = spec_of("f16:seq=5 embedding=8 heads=2");
+    ck_assert(pn_spec_equal(&all, &expected));
+    pn_spec except = spec_of("embedding=1");
+    all = scalar;
+    ck_assert_int_eq(pn_specs_join(&all, ctx, &arguments, 1, &except), PENCL_OK);
+    expected = spec_of("heads=2");
     ck_assert(pn_spec_equal(&all, &expected));
 }
 END_TEST
@@ -156,12 +164,19 @@ START_TEST(union_rejects_sizes_that_differ)
     pn_spec y = spec_of("heads=2");
     pn_spec z = spec_of("embedding=1 heads=2"); /* size 1 does not broadcast */
     const pn_spec *const specs[] = {&x, &y, &z};
+    const pn_specs arguments = {"add", specs, names, 3};
+    const pn_specs unnamed = {"stack", specs, NULL, 3};
     pn_spec all = {0};
-    expect_error(pn_spec_union(&all, ctx, specs, 3), PENCL_E_SHAPE,
-                 "axis \"embedding\" is 8 in float32(| seq:5, embedding:8) but 1 in "
-                 "float32(| embedding:1, heads:2)");
+    expect_error(pn_specs_union(&all, ctx, &arguments), PENCL_E_SHAPE,
+                 "add: axis \"embedding\" is 8 in a float32(| seq:5, embedding:8) but 1 in c "
+                 "float32(| embedding:1, heads:2); b float32(| heads:2)");
+    expect_error(pn_specs_union(&all, ctx, &unnamed), PENCL_E_SHAPE,
+                 "stack: axis \"embedding\" is 8 in value 0 float32(| seq:5, embedding:8) but 1 in "
+                 "value 2");
     z = spec_of("3 heads=2");
-    expect_error(pn_spec_union(&all, ctx, specs, 3), PENCL_E_AXIS, "float32(3 | heads:2)");
+    expect_error(pn_specs_union(&all, ctx, &arguments), PENCL_E_AXIS,
+                 "add: a positional axis needs a name here: a float32(| seq:5, embedding:8), b "
+                 "float32(| heads:2), c float32(3 | heads:2)");
 }
 END_TEST
 
@@ -170,8 +185,38 @@ START_TEST(union_rejects_too_many_axes)
     pn_spec x = spec_of("a=1 b=1 c=1 d=1 e=1");
     pn_spec y = spec_of("e=1 f=1 g=1 h=1 i=1");
     const pn_spec *const specs[] = {&x, &y};
+    const pn_specs arguments = {"add", specs, names, 2};
     pn_spec all = {0};
-    expect_error(pn_spec_union(&all, ctx, specs, 2), PENCL_E_LIMIT, "\"i\"");
+    expect_error(pn_specs_union(&all, ctx, &arguments), PENCL_E_LIMIT, "\"i\"");
+}
+END_TEST
+
+START_TEST(union_rejects_too_many_elements)
+{
+    pn_spec x = spec_of("a=2147483648");
+    pn_spec y = spec_of("b=2147483648");
+    const pn_spec *const specs[] = {&x, &y};
+    const pn_specs arguments = {"mul", specs, names, 2};
+    pn_spec all = {0};
+    expect_error(pn_specs_union(&all, ctx, &arguments), PENCL_E_LIMIT, "mul: too many");
+}
+END_TEST
+
+START_TEST(hidden_names_stand_for_positional_axes)
+{
+    pn_spec x = spec_of("2 seq=5 3");
+    pn_text text = {0};
+    pn_spec_hide(&x, 0);
+    ck_assert_int_eq(pn_spec_count_positional(&x), 2);
+    ck_assert(pn_axis_is_positional(&x.axes[0]) && !pn_axis_is_positional(&x.axes[1]));
+    ck_assert_int_eq(pn_spec_find(&x, x.axes[2].name), 2);
+    pn_spec_print(&text, &x);
+    ck_assert_str_eq(pn_text_get(&text), "float32(2, 3 | seq:5)");
+    pn_text_free(&text);
+    expect_error(pn_spec_check(ctx, &x, "x"), PENCL_E_AXIS, "control character");
+    pn_spec_unhide(&x);
+    pn_spec expected = spec_of("2 seq=5 3");
+    ck_assert(pn_spec_equal(&x, &expected));
 }
 END_TEST
 
@@ -202,6 +247,8 @@ Suite *suite_array_shape(void)
     tcase_add_test(tests, union_keeps_first_seen_order);
     tcase_add_test(tests, union_rejects_sizes_that_differ);
     tcase_add_test(tests, union_rejects_too_many_axes);
+    tcase_add_test(tests, union_rejects_too_many_elements);
+    tcase_add_test(tests, hidden_names_stand_for_positional_axes);
     tcase_add_test(tests, push_and_remove);
     suite_add_tcase(suite, tests);
     return suite;

@@ -151,7 +151,7 @@ START_TEST(slice_and_index_shift_coordinates)
     pn_view part = whole;
     int64_t from = noise_below(&n, pn_spec_size(&spec, "s"));
     int64_t size = 1 + noise_below(&n, pn_spec_size(&spec, "s") - from);
-    ck_assert_int_eq(pn_view_slice(&part, ctx, "s", from, size), PENCL_OK);
+    ck_assert_int_eq(pn_view_slice(&part, ctx, "s", from, size, 1), PENCL_OK);
     pn_view one = part;
     ck_assert_int_eq(pn_view_index(&one, ctx, "s", size - 1), PENCL_OK);
     ck_assert_int_eq(pn_spec_find(&one.spec, "s"), -1);
@@ -228,10 +228,10 @@ START_TEST(contiguity_ignores_axes_of_one)
     ck_assert_int_eq(pn_view_order(&v, ctx, cab, 3), PENCL_OK);
     ck_assert(!pn_view_is_contiguous(&v));
     v = view_of("a=2 c=3");
-    ck_assert_int_eq(pn_view_slice(&v, ctx, "a", 1, 1), PENCL_OK);
+    ck_assert_int_eq(pn_view_slice(&v, ctx, "a", 1, 1, 1), PENCL_OK);
     ck_assert(pn_view_is_contiguous(&v)); /* from its offset on */
     v = view_of("a=2 c=3");
-    ck_assert_int_eq(pn_view_slice(&v, ctx, "c", 0, 2), PENCL_OK);
+    ck_assert_int_eq(pn_view_slice(&v, ctx, "c", 0, 2, 1), PENCL_OK);
     ck_assert(!pn_view_is_contiguous(&v));
     ck_assert_int_eq(pn_view_stride(&v, "a"), 3);
     ck_assert_int_eq(pn_view_stride(&v, "b"), 0);
@@ -253,9 +253,9 @@ START_TEST(verbs_name_what_is_wrong)
     expect_error(pn_view_order(&v, ctx, one, 1), PENCL_E_AXIS, "\"heads\" is missing");
     expect_error(pn_view_order(&v, ctx, twice, 2), PENCL_E_AXIS, "\"seq\" is given twice");
     expect_error(pn_view_order(&v, ctx, unknown, 2), PENCL_E_AXIS, "\"foo\"");
-    expect_error(pn_view_slice(&v, ctx, "seq", 4, 2), PENCL_E_SHAPE, shape);
-    expect_error(pn_view_slice(&v, ctx, "seq", -1, 2), PENCL_E_SHAPE, "\"seq\"");
-    expect_error(pn_view_slice(&v, ctx, "seq", 1, INT64_MAX), PENCL_E_SHAPE, "\"seq\"");
+    expect_error(pn_view_slice(&v, ctx, "seq", 4, 2, 1), PENCL_E_SHAPE, shape);
+    expect_error(pn_view_slice(&v, ctx, "seq", -1, 2, 1), PENCL_E_SHAPE, "\"seq\"");
+    expect_error(pn_view_slice(&v, ctx, "seq", 1, INT64_MAX, 1), PENCL_E_SHAPE, "\"seq\"");
     expect_error(pn_view_index(&v, ctx, "seq", 5), PENCL_E_SHAPE, shape);
     expect_error(pn_view_split(&v, ctx, "seq", parts, 2), PENCL_E_SHAPE, "do not multiply");
     expect_error(pn_view_split(&v, ctx, "seq", parts, 0), PENCL_E_LIMIT, "0 axes");

@@ -128,7 +128,7 @@ static const command_row rows[] = {
      {"generate", ON_REF, PROMPT, "-n", "1", "-D", "gpu"},
      DONE,
      .err = "device ref"},
-    {"bench of no operation", {"bench", "-d", "ref", "--op", "x"}, FAILED, .err = "there are add,"},
+    {"bench of no operation", {"bench", "-d", "ref", "--op", "x"}, FAILED, .err = "there are abs,"},
 
     /* files */
     {"no such file", {"generate", "-d", "ref", "-m", "@/none", PROMPT}, FAILED, .err = "/none"},

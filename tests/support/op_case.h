@@ -25,7 +25,13 @@ typedef struct op_case {
  *   NULL            noise
  *   "zero"          zeros
  *   "large"         noise times 10000
+ *   "huge"          noise times 1e12
+ *   "positive"      above 0
+ *   "odd"           noise with NaN, both infinities and both zeros
  *   "ties"          whole numbers from 0 to 3
+ *   "signs"         whole numbers from -3 to 3
+ *   "beyond"        whole numbers from 2^24 on, which float32 cannot tell apart
+ *   "bits"          any int32
  *   "masked"        noise, half of it replaced by mask's value, every third row wholly
  *   "positions:N"   N, N + 1, ... along the last axis; N may be left out
  *   "padded:N"      -1 for the first N along the last axis, then 0, 1, ...
