@@ -1,26 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ApplyExplicitAttentionMask: a side input says which keys each query sees, an int32 that is 1
- * where it does and 0 where not, with any of the scores' axes. */
+/* ApplyExplicitAttentionMask: a side input says which keys each query sees: int32, not 0 where it
+ * does, with any of the scores' axes. */
 #include "nn/layers.h"
 
-/* To the mask op, the mask is a query's position and every key is at 1. */
 static pencl_value *apply(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side)
 {
     pencl_value *mask = pencl_side_need(side, pencl_layer_text(self, "mask_input_name"), x);
-    if (mask == NULL || !pn_masked_value_fits(self, x)) {
-        return NULL;
-    }
-    if (pencl_value_n_axes(mask) == 0) {
-        return pn_value_refuse(mask, PENCL_E_AXIS, "the mask needs an axis of the scores");
-    }
-    const pencl_axis *axis = pencl_value_axis(mask, 0);
-    pn_spec along = {.dtype = PENCL_I32};
-    pn_spec_push(&along, axis->name, axis->size);
-    pn_op_args args = {.in = {x, mask, pn_value_constant(x->graph, &along, 1)},
-                       .n_in = 3,
-                       .names = {axis->name, axis->name},
-                       .n_names = 2};
-    return pn_graph_op(x->graph, &pn_op_mask, &args);
+    pencl_value *hidden = pencl_value_full(x->graph, pencl_value_dtype(x),
+                                           pencl_layer_number(self, "masked_out_value"), NULL, 0);
+    return pencl_value_where(mask, x, hidden);
 }
 
 static const pencl_field fields[] = {
@@ -28,7 +16,7 @@ static const pencl_field fields[] = {
 
 const pencl_layer_type pn_layer_ApplyExplicitAttentionMask = {
     .name = "ApplyExplicitAttentionMask",
-    .doc = "x where the side input mask_input_name is 1, masked_out_value where it is 0",
+    .doc = "x where the side input mask_input_name is not 0, else masked_out_value",
     .fields = fields,
     .apply = apply,
     .color = "oklch(0.785 0.103 358.1378173828125 / 1.0)",

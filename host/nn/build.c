@@ -280,7 +280,7 @@ pencl_layer *pn_nn_causal_mask(pencl_ctx *ctx, int64_t window)
     pencl_attribute kv = of_text("kv_positions_input_name", PN_SIDE_TOKEN_POSITIONS);
     pencl_attribute seq = of_text("seq_axis", PENCL_AXIS_SEQ);
     pencl_attribute kv_seq = of_text("kv_seq_axis", PENCL_AXIS_KV_SEQ);
-    pencl_attribute masked = of_number("masked_out_value", PN_MASKED_OUT_VALUE);
+    pencl_attribute masked = of_number("masked_out_value", -2.3819763e38);
     if (window == 0) {
         return TAKE(ctx, ApplyCausalAttentionMask, masked, query, kv, seq, kv_seq);
     }

@@ -117,26 +117,6 @@ pn_axis_names pn_layer_names(const pencl_layer *self, const char *field)
     return names;
 }
 
-/* Names of the other axes, then the given ones: an order of all. */
-static pn_axis_names with_last(const pencl_value *x, const pn_axis_names *last)
-{
-    pn_axis_names all = {0};
-    for (int i = 0; i < pencl_value_n_axes(x); i++) {
-        const char *name = pencl_value_axis(x, i)->name;
-        bool listed = false;
-        for (int k = 0; k < last->n; k++) {
-            listed |= strcmp(last->names[k], name) == 0;
-        }
-        if (!listed) {
-            all.names[all.n++] = name;
-        }
-    }
-    for (int k = 0; k < last->n && all.n < PENCL_MAX_AXES; k++) {
-        all.names[all.n++] = last->names[k];
-    }
-    return all;
-}
-
 pencl_value *
 pn_over_axes(const pencl_layer *self,
              const char *field,
@@ -159,9 +139,7 @@ pn_over_axes(const pencl_layer *self,
         }
         axes[i] = x->view.spec.axes[at];
     }
-    pn_axis_names order = with_last(x, &names);
-    pencl_value *y = pencl_value_reorder(x, order.names, order.n); /* the axes side by side */
-    y = pencl_value_merge(y, names.names, names.n, names.names[0]);
+    pencl_value *y = pencl_value_merge(x, names.names, names.n, names.names[0]);
     y = y == NULL ? NULL : over(self, y, names.names[0]);
     return pencl_value_split(y, names.names[0], axes, names.n);
 }
@@ -197,7 +175,7 @@ pencl_value *pn_value_refuse(pencl_value *x, pencl_status status, const char *fm
     return NULL;
 }
 
-/* ---- variables and constants ---- */
+/* ---- variables ---- */
 
 /* What the context records goes to the graph. */
 static pencl_value *fail_as(pencl_graph *g, pencl_status status)
@@ -257,35 +235,4 @@ pencl_value *pencl_value_of(pencl_variable *variable, pencl_value *near)
         }
     }
     return value;
-}
-
-/* The elements of a constant: float32 or int32. */
-static void *fill(const pn_spec *spec, double value)
-{
-    size_t n = (size_t)pn_spec_count(spec);
-    uint32_t *all = pn_calloc(n > 0 ? n : 1, sizeof *all);
-    const int32_t whole = (int32_t)value;
-    const float real = (float)value;
-    for (size_t i = 0; all != NULL && i < n; i++) {
-        memcpy(&all[i], spec->dtype == PENCL_I32 ? (const void *)&whole : &real, sizeof *all);
-    }
-    return all;
-}
-
-pencl_value *pn_value_constant(pencl_graph *g, const pn_spec *spec, double value)
-{
-    pn_store *store = NULL;
-    void *all = fill(spec, value);
-    pencl_status status = all != NULL ? PENCL_OK : PN_NOMEM(g->ctx);
-    if (status == PENCL_OK) {
-        status = pn_store_new(&store, g->device, spec, 0, &pn_layout_plain);
-    }
-    if (status == PENCL_OK) {
-        status = pn_store_upload(store, g->ctx, all);
-    }
-    pencl_value *constant =
-        status == PENCL_OK ? pn_graph_variable(g, "constant", store) : fail_as(g, status);
-    pn_store_free(store);
-    pn_free(all);
-    return constant;
 }

@@ -64,32 +64,25 @@ pencl_value *
 pn_identity_apply(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side);
 extern const pencl_field pn_dropout_fields[];
 
-/* Every element is `value`; the graph keeps it. */
-pencl_value *pn_value_constant(pencl_graph *graph, const pn_spec *spec, double value);
-
 /* The positions that a RoPE layer reads, checked against x as penzai does; NULL on error. */
 pencl_value *
 pn_rope_positions(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side);
 
-/* What stands for a score that is masked out: of layers and of the mask op. */
-#define PN_MASKED_OUT_VALUE (-2.3819763e38)
-/* The layer's masked_out_value must be that; else E_UNSUPPORTED on x's graph. */
-bool pn_masked_value_fits(const pencl_layer *self, pencl_value *x);
-
-typedef struct pn_mask_inputs {
-    pencl_value *positions;    /* of the queries: int32 with seq */
-    pencl_value *kv_positions; /* int32 with seq or kv_seq */
+/* Who sees whom: positions and sequence ids of queries and keys, int32. */
+typedef struct pn_mask {
+    pencl_value *positions;    /* of the queries, with seq */
+    pencl_value *kv_positions; /* with seq or kv_seq */
     bool keys_are_tokens;      /* no cache: the keys are those of the same tokens */
     const char *seq;
     const char *kv_seq;
-} pn_mask_inputs;
-/* Scores masked by positions, and by the sequence ids among the side inputs; window 0: any
- * distance. NULL in gives NULL out. */
-pencl_value *pn_mask_by_positions(pencl_value *scores,
-                                  const pn_mask_inputs *in,
-                                  const pencl_side_inputs *side,
-                                  int64_t window);
-/* The same with the positions that the layer's fields name. */
+    pencl_value *sequence; /* with seq; NULL: there is one sequence, and kv_sequence is NULL */
+    pencl_value *kv_sequence;
+} pn_mask;
+/* Fills in the sequence ids from the side inputs, and gives what is of keys the axis kv_seq. False
+ * when something is missing, with the error on the graph. */
+bool pn_mask_read(pn_mask *mask, pencl_value *scores, const pencl_side_inputs *side);
+/* Scores of the keys that a query may see, the layer's masked_out_value elsewhere, by the positions
+ * that its fields name and the sequence ids among the side inputs; window 0: any distance. */
 pencl_value *pn_mask_scores(const pencl_layer *self,
                             pencl_value *scores,
                             const pencl_side_inputs *side,

@@ -9,8 +9,7 @@
  *     {"seq:tq heads:h projection:p, seq:tkv heads:h projection:p", "seq:tq heads:h kv_seq:tkv"}
  *
  * renames the second seq to kv_seq and sums over projection. Inputs are contracted from left to
- * right. An index must be in the output or in two inputs: sums over one input alone, and an index
- * twice in one term, are not supported. */
+ * right. An index twice in one term, a diagonal, is not supported. */
 #include "nn/layers.h"
 #include "nn/structure.h"
 
@@ -90,18 +89,9 @@ static int count_inputs(const einsum *e, const char *index)
     return n;
 }
 
-/* Every index is in the output or in two inputs, those of the output come from an input. */
+/* Every index of the output comes from an input. */
 static bool is_contraction(const einsum *e)
 {
-    for (int i = 0; i < e->n; i++) {
-        const term *t = &e->inputs[i];
-        for (int k = 0; k < t->n; k++) {
-            if (axis_of(&e->output, t->words[k].index) == NULL &&
-                count_inputs(e, t->words[k].index) < 2) {
-                return false;
-            }
-        }
-    }
     for (int k = 0; k < e->output.n; k++) {
         if (count_inputs(e, e->output.words[k].index) == 0) {
             return false;
@@ -168,6 +158,25 @@ static pencl_value *rename_input(const einsum *e, int i, pencl_value *x)
     return pn_value_rename_all(x, &from, &to);
 }
 
+/* ... and summed over what neither another input nor the output has. */
+static pencl_value *ready_input(const einsum *e, int i, pencl_value *x)
+{
+    const term *t = &e->inputs[i];
+    char room[PENCL_MAX_AXES][PENCL_AXIS_NAME_MAX];
+    const char *own[PENCL_MAX_AXES];
+    int n = 0;
+    for (int k = 0; k < t->n; k++) {
+        const char *index = t->words[k].index;
+        if (axis_of(&e->output, index) == NULL && count_inputs(e, index) == 1) {
+            write_name(room[n], e, index);
+            own[n] = room[n];
+            n++;
+        }
+    }
+    x = rename_input(e, i, x);
+    return n > 0 ? pencl_value_sum(x, own, n) : x;
+}
+
 /* ---- contracting ---- */
 
 /* penzai's contract: exactly the axes of its term and the same batch axes, floating; equal sizes
@@ -206,7 +215,7 @@ static void summed(const einsum *e, int i, pn_axis_names *sum, char room[][PENCL
         for (int later = i + 1; later < e->n; later++) {
             needed |= axis_of(&e->inputs[later], index) != NULL;
         }
-        if (!needed) {
+        if (!needed && count_inputs(e, index) > 1) {
             write_name(room[sum->n], e, index);
             sum->names[sum->n] = room[sum->n];
             sum->n++;
@@ -218,9 +227,9 @@ static pencl_value *contract(const einsum *e, pencl_value *const x[])
 {
     char room[PENCL_MAX_AXES][PENCL_AXIS_NAME_MAX];
     pn_axis_names sum;
-    pencl_value *y = rename_input(e, 0, x[0]);
+    pencl_value *y = ready_input(e, 0, x[0]);
     for (int i = 1; i < e->n; i++) {
-        pencl_value *next = rename_input(e, i, x[i]);
+        pencl_value *next = ready_input(e, i, x[i]);
         summed(e, i, &sum, room);
         y = sum.n == 0 ? pencl_value_mul(y, next) : pencl_value_matmul(y, next, sum.names, sum.n);
     }

@@ -158,7 +158,7 @@ pencl_layer *pn_nn_cast(pencl_ctx *ctx, pencl_dtype dtype);
 pencl_layer *pn_nn_rescale(pencl_ctx *ctx, double by);
 pencl_layer *pn_nn_soft_cap(pencl_ctx *ctx, double soft_cap);
 pencl_layer *pn_nn_softmax(pencl_ctx *ctx, const char *axis);
-/* fn: "silu", "gelu_approx" (tanh), "gelu_exact" */
+/* fn: "silu", "gelu_approx" (tanh), "gelu_exact", "relu" */
 pencl_layer *pn_nn_elementwise(pencl_ctx *ctx, const char *fn);
 
 /* Over the axis "projection", with the token positions. subset > 0: its first entries only. */

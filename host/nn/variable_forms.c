@@ -209,7 +209,12 @@ in_order_of(pencl_array **out, const pencl_variable *v, const pencl_array *value
     int n = 0;
     PENCL_TRY(check_axes(v->ctx, v->label, have, &value->view.spec));
     for (int i = 0; i < have->n_axes; i++) {
-        if (have->axes[i].name[0] != '\0') { /* positional axes keep their order, in front */
+        bool positional = have->axes[i].name[0] == '\0';
+        if (positional && n > 0) { /* an order puts them in front */
+            return PN_FAIL(v->ctx, PENCL_E_UNSUPPORTED, "%s has positional axes behind named ones",
+                           v->label);
+        }
+        if (!positional) {
             names[n++] = have->axes[i].name;
         }
     }

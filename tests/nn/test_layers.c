@@ -344,6 +344,11 @@ static double gelu_exact(double v)
     return 0.5 * v * erfc(-v * sqrt(0.5));
 }
 
+static double relu(double v)
+{
+    return v > 0 ? v : 0;
+}
+
 static double capped(double v)
 {
     return tanh(v / 2) * 2;
@@ -360,6 +365,7 @@ START_TEST(elementwise_layers_follow_their_formulas)
     expect_map(pn_nn_elementwise(ctx, "gelu_approx"), gelu_approx);
     expect_map(pn_nn_elementwise(ctx, "gelu_tanh"), gelu_approx);
     expect_map(pn_nn_elementwise(ctx, "gelu_exact"), gelu_exact);
+    expect_map(pn_nn_elementwise(ctx, "relu"), relu);
     expect_map(pn_nn_soft_cap(ctx, 2), capped);
     expect_map(by(4), times_four);
 }

@@ -51,6 +51,14 @@ case("explicit_mask", pz.nn.ApplyExplicitAttentionMask("mask", MASKED), scores,
 case("explicit_mask_of_keys", pz.nn.ApplyExplicitAttentionMask("mask", MASKED), scores,
      mask=pz.nx.wrap(jnp.asarray([True, False, True, True]), "kv_seq"))
 
+case("explicit_mask_of_another_value", pz.nn.ApplyExplicitAttentionMask("mask", -1e4), scores,
+     mask=pz.nx.wrap(jnp.asarray([True, False, True, False]), "kv_seq"))
+positions = pz.nx.wrap(jnp.asarray([-1, 0, 1, 2, 3]), "seq")
+case("causal_mask_of_another_value", pz.nn.ApplyCausalAttentionMask(-1e4), noise(seq=5, heads=2, kv_seq=5),
+     token_positions=positions)
+case("window_mask_of_another_value", pz.nn.ApplyCausalSlidingWindowAttentionMask(-1e4, 2),
+     noise(seq=5, heads=2, kv_seq=5), token_positions=positions)
+
 three = noise(seq=3, heads=4, embedding=5)
 across = ("seq", "embedding")
 case("softmax_of_two", pz.nn.Softmax(across), three)
@@ -71,6 +79,12 @@ case("einsum_with_taken_names", pz.nn.NamedEinsum(
 case("einsum_with_one_name_twice", pz.nn.NamedEinsum(
     ({"seq": "i", "kv_seq": "k"}, {"seq": "j", "kv_seq": "k"}, {"heads": "h", "neurons": "i", "embedding": "j"}),
     {"heads": "h"}), noise(seq=3, kv_seq=4), noise(seq=2, kv_seq=4), noise(heads=2, neurons=3, embedding=2))
+
+case("einsum_that_sums_one", lambda x: pz.nn.NamedEinsum(({"seq": "t", "embedding": "e"},), {"seq": "t"})((x,)),
+     noise(batch=2, seq=3, embedding=4))
+case("einsum_that_sums_both", pz.nn.NamedEinsum(
+    ({"seq": "t", "embedding": "e"}, {"neurons": "n", "heads": "h"}), {"seq": "t", "heads": "h"}),
+     noise(seq=3, embedding=4), noise(neurons=5, heads=2))
 
 case("rename_swaps", pz.nn.RenameAxes(("seq", "embedding"), ("embedding", "seq")), noise(seq=3, embedding=4))
 
