@@ -34,7 +34,8 @@ static double largest(const pn_ref_operand *o)
     const pn_spec *spec = &o->view.spec;
     double top = 0;
     for (bool more = pn_spec_count(spec) > 0; more; more = pn_next_index(spec, index)) {
-        top = fmax(top, fabs(pn_ref_get(o, index)));
+        double size = fabs(pn_ref_get(o, index));
+        top = isfinite(size) ? fmax(top, size) : top;
     }
     return top;
 }
@@ -57,7 +58,7 @@ compare(pn_plan *plan, int number, const pn_ref_operand *want, const pn_ref_oper
     for (bool more = pn_spec_count(spec) > 0; more; more = pn_next_index(spec, index)) {
         double a = pn_ref_get(got, index);
         double b = pn_ref_get(want, index);
-        if (a == b || fabs(a - b) <= allowed) {
+        if (a == b || fabs(a - b) <= allowed || (isnan(a) && isnan(b))) {
             continue;
         }
         char label[128];

@@ -237,31 +237,39 @@ updated_axes(named *y, const spot *u, const named *x, const named *by, const nam
     return true;
 }
 
-/* Walks x's copies and the part's elements in order: later updates come later. */
-static void update(named *y, const spot *u, const named *by, const named *part, bool add)
+/* What an update walks: the axes of the result but for the index's, those of the part, and last the
+ * positional axes that count updates, the first of them the slowest. NULL: too many. */
+static named *walked_axes(const named *y, const spot *u, const named *part)
 {
-    named *all = named_new(PENCL_F32, NULL, 0); /* the part's axes and those that y has besides */
-    coords c;
+    pencl_axis axes[3 * PENCL_MAX_AXES];
+    int n = 0;
     for (int i = 0; i < y->n_axes; i++) {
         if (!stands_in(u, y->axes[i].name, ANY)) {
-            named_add_axis(all, y->axes[i].name, y->axes[i].size);
+            axes[n++] = y->axes[i];
         }
     }
     for (int i = 0; i < u->n; i++) {
         if ((KEPT >> u->at[i].kind & 1) != 0) {
-            named_add_axis(all, u->at[i].axis, u->at[i].n);
+            snprintf(axes[n].name, PENCL_AXIS_NAME_MAX, "%s", u->at[i].axis);
+            axes[n++].size = u->at[i].n;
         }
     }
-    for (int place = 2 * PENCL_MAX_AXES; place >= 0; place--) { /* the first axis is the slowest */
+    for (int place = PENCL_MAX_AXES; place >= 0; place--) {
         char name[PLACE_ROOM];
         snprintf(name, sizeof name, "@%d", place);
         int i = named_find(part, name);
-        if (i >= 0 && named_find(all, name) < 0) {
-            named_add_axis(all, name, part->axes[i].size);
+        if (i >= 0 && named_find(y, name) < 0) {
+            axes[n++] = part->axes[i];
         }
     }
-    named_fit(all);
-    for (bool more = named_first(all, &c); more; more = named_next(all, &c)) {
+    return n > PENCL_MAX_AXES ? NULL : named_new(PENCL_F32, axes, n);
+}
+
+/* Later updates come later. */
+static void update(named *y, const spot *u, const named *by, const named *walked, bool add)
+{
+    coords c;
+    for (bool more = named_first(walked, &c); more; more = named_next(walked, &c)) {
         coords to;
         if (!locate(u, y, &c, &to, false)) {
             continue;
@@ -295,10 +303,11 @@ static bool do_update(program *p)
         named_set(y, &c, named_get(x->model, &c));
     }
     bool add = program_chance(p, 50);
-    if (named_count(y) > 600 || y->n_axes > 6) {
+    const named *walked = walked_axes(y, &u, part);
+    if (walked == NULL) {
         return false;
     }
-    update(y, &u, by->model, part, add);
+    update(y, &u, by->model, walked, add);
     if (!program_is_tame(y)) {
         return false;
     }
