@@ -51,7 +51,7 @@ static pencl_status new_cache(pencl_variable **out,
 
 static pencl_status cache_spec(pn_spec *spec, const pencl_lm *lm, const pn_spec *slots)
 {
-    const pencl_lm_metadata *m = &lm->metadata;
+    const pencl_transformer_metadata *m = &lm->metadata;
     *spec = *slots;
     spec->dtype = PENCL_F32;
     if (spec->n_axes + m->n_common + 1 > PENCL_MAX_AXES) {

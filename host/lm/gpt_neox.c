@@ -107,7 +107,7 @@ static pencl_layer *model(builder *b)
     return pn_nn_list_of(b->ctx, "Sequential", &list);
 }
 
-static void describe(pencl_lm_metadata *out, const pn_recipe *recipe)
+static void describe(pencl_transformer_metadata *out, const pn_recipe *recipe)
 {
     const pn_gpt_neox *c = &recipe->config.gpt_neox;
     out->common_head_axes[0] = (pencl_axis){PENCL_AXIS_HEADS, c->num_attention_heads};

@@ -209,7 +209,7 @@ static pencl_layer *model(builder *b)
 }
 
 /* penzai's rule: one query head a group is plain multi-head, one group is multi-query. */
-static void describe(pencl_lm_metadata *out, const pn_recipe *recipe)
+static void describe(pencl_transformer_metadata *out, const pn_recipe *recipe)
 {
     const pn_llamalike *c = &recipe->config.llamalike;
     const int64_t groups = c->num_kv_heads;
@@ -231,7 +231,7 @@ static void describe(pencl_lm_metadata *out, const pn_recipe *recipe)
 
 static pencl_layer *build(pn_weights *w, const pn_recipe *recipe)
 {
-    pencl_lm_metadata m = {0};
+    pencl_transformer_metadata m = {0};
     describe(&m, recipe);
     builder b = {.ctx = w->ctx,
                  .w = w,

@@ -47,15 +47,16 @@ struct pencl_lm {
     pencl_ctx *ctx;
     pencl_device *device;
     pencl_layer *body;
-    pencl_lm_metadata metadata;
+    pencl_transformer_metadata metadata;
     pn_pool *pool;
     pn_kept_plan plans[PN_KEPT_PLANS];
     uint64_t clock;
 };
 
 /* metadata.c: E_SHAPE with everything in which they disagree. */
-pencl_status
-pn_metadata_check(pencl_ctx *ctx, const pencl_layer *body, const pencl_lm_metadata *metadata);
+pencl_status pn_metadata_check(pencl_ctx *ctx,
+                               const pencl_layer *body,
+                               const pencl_transformer_metadata *metadata);
 /* E_TOKEN_RANGE with the index and the value. */
 pencl_status pn_lm_check_tokens(const pencl_lm *lm, const int32_t *tokens, size_t n);
 /* int32 with "seq", no positional axis, and no name that the layers use inside; `what` begins the

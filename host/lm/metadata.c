@@ -11,7 +11,7 @@ enum { TEXT_ROOM = 3000, PATH_ROOM = 512 }; /* what an error record holds; a pat
 
 typedef struct checker {
     pencl_ctx *ctx;
-    const pencl_lm_metadata *m;
+    const pencl_transformer_metadata *m;
     pn_text text; /* a line for each disagreement, up to TEXT_ROOM */
     int n;        /* disagreements */
     char path[PATH_ROOM];
@@ -274,7 +274,7 @@ static void walk(checker *c, const pencl_layer *layer)
  * {query_heads}. */
 static void check_heads(checker *c)
 {
-    const pencl_lm_metadata *m = c->m;
+    const pencl_transformer_metadata *m = c->m;
     const char *common = m->n_common == 1 ? m->common_head_axes[0].name : "";
     const char *own = m->n_query_only == 1 ? m->query_only_head_axes[0].name : "";
     bool mha = strcmp(common, PENCL_AXIS_HEADS) == 0 && m->n_query_only == 0;
@@ -311,7 +311,8 @@ static void check_sizes(checker *c)
     }
 }
 
-pencl_status pn_metadata_check(pencl_ctx *ctx, const pencl_layer *body, const pencl_lm_metadata *m)
+pencl_status
+pn_metadata_check(pencl_ctx *ctx, const pencl_layer *body, const pencl_transformer_metadata *m)
 {
     checker c = {.ctx = ctx, .m = m, .path = "metadata"};
     if (m->n_common < 0 || m->n_common > 2 || m->n_query_only < 0 || m->n_query_only > 2) {

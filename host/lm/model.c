@@ -144,7 +144,7 @@ static pencl_status read_recipe(pn_recipe *out, pn_weights *w)
 
 static pencl_status build(pencl_model *m, pn_weights *w)
 {
-    pencl_lm_metadata metadata = {0};
+    pencl_transformer_metadata metadata = {0};
     PENCL_TRY(read_recipe(&m->recipe, w));
     m->recipe.builder->describe(&metadata, &m->recipe);
     pn_weights_set_sizes(w, &metadata);

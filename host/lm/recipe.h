@@ -100,7 +100,7 @@ struct pn_builder {
     pn_config defaults;
     /* What fields say together: E_FIELDS, or E_UNSUPPORTED. */
     pencl_status (*check)(pencl_ctx *ctx, const pn_config *config);
-    void (*describe)(pencl_lm_metadata *out, const pn_recipe *recipe); /* zeroed before */
+    void (*describe)(pencl_transformer_metadata *out, const pn_recipe *recipe); /* zeroed before */
     /* The body over w's parameters; NULL with the error on the context. */
     pencl_layer *(*build)(pn_weights *w, const pn_recipe *recipe);
 };

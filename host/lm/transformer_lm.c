@@ -7,7 +7,7 @@
 pencl_status pencl_lm_new(pencl_lm **out,
                           pencl_device *device,
                           pencl_layer *body,
-                          const pencl_lm_metadata *metadata)
+                          const pencl_transformer_metadata *metadata)
 {
     pencl_ctx *ctx = pn_device_ctx(device);
     pn_error_clear(ctx);
@@ -51,7 +51,7 @@ pencl_layer *pencl_lm_body(const pencl_lm *lm)
     return lm->body;
 }
 
-const pencl_lm_metadata *pencl_lm_metadata_of(const pencl_lm *lm)
+const pencl_transformer_metadata *pencl_lm_metadata(const pencl_lm *lm)
 {
     return &lm->metadata;
 }

@@ -157,7 +157,7 @@ pencl_status pn_weights_check_all_used(const pn_weights *w)
 
 /* ---- variables ---- */
 
-void pn_weights_set_sizes(pn_weights *w, const pencl_lm_metadata *m)
+void pn_weights_set_sizes(pn_weights *w, const pencl_transformer_metadata *m)
 {
     w->sizes = (pn_spec){0};
     pn_spec_push(&w->sizes, PENCL_AXIS_VOCABULARY, m->vocab_size);

@@ -42,7 +42,7 @@ struct pn_weights {
 };
 
 /* Takes the sizes of the axes from a model's metadata. */
-void pn_weights_set_sizes(pn_weights *w, const pencl_lm_metadata *metadata);
+void pn_weights_set_sizes(pn_weights *w, const pencl_transformer_metadata *metadata);
 /* Labels begin with "transformer/block_N/" from now on, with "transformer/" when block is -1. */
 void pn_weights_enter(pn_weights *w, int64_t block);
 /* Uploads the parameter scope + name. Rows and columns are words: "heads projection", "embedding";

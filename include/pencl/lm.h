@@ -20,7 +20,7 @@ typedef struct pencl_lm pencl_lm;
 typedef struct pencl_session pencl_session;
 
 /* Sizes and head axes, with penzai's names. */
-typedef struct pencl_lm_metadata {
+typedef struct pencl_transformer_metadata {
     pencl_axis common_head_axes[2]; /* heads | head_groups | none */
     int n_common;
     pencl_axis query_only_head_axes[2]; /* query_heads | none */
@@ -30,7 +30,7 @@ typedef struct pencl_lm_metadata {
     int64_t mlp_hidden_dim;
     int64_t vocab_size;
     pencl_dtype activation_dtype;
-} pencl_lm_metadata;
+} pencl_transformer_metadata;
 
 /* The wrapper around a body (counted up) on a device. Body and metadata are compared: sizes and
  * head axes, embedding table, projections of every Attention, feed-forward layers, unembedding,
@@ -39,10 +39,10 @@ typedef struct pencl_lm_metadata {
 PENCL_API PENCL_NODISCARD pencl_status pencl_lm_new(pencl_lm **out,
                                                     pencl_device *device,
                                                     pencl_layer *body,
-                                                    const pencl_lm_metadata *metadata);
+                                                    const pencl_transformer_metadata *metadata);
 PENCL_API void pencl_lm_free(pencl_lm *lm);
 PENCL_API pencl_layer *pencl_lm_body(const pencl_lm *lm);
-PENCL_API const pencl_lm_metadata *pencl_lm_metadata_of(const pencl_lm *lm);
+PENCL_API const pencl_transformer_metadata *pencl_lm_metadata(const pencl_lm *lm);
 PENCL_API pencl_device *pencl_lm_device(const pencl_lm *lm);
 
 typedef struct pencl_side_array {

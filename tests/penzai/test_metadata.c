@@ -10,7 +10,7 @@ static pencl_ctx *ctx;
 static pencl_device *device;
 static pencl_model *model;
 static pencl_layer *body;
-static pencl_lm_metadata good;
+static pencl_transformer_metadata good;
 
 /* Two blocks, 2 head groups of 2 query heads of 16, embedding 64, 96 neurons, 300 tokens, tied. */
 static void setup(void)
@@ -20,7 +20,7 @@ static void setup(void)
     ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_q8_0.gguf", NULL),
                      PENCL_OK);
     body = pencl_lm_body(pencl_model_lm(model));
-    good = *pencl_lm_metadata_of(pencl_model_lm(model));
+    good = *pencl_lm_metadata(pencl_model_lm(model));
 }
 
 static void teardown(void)
@@ -31,7 +31,8 @@ static void teardown(void)
 }
 
 /* The words are in the error, n times the first. */
-static void refused(pencl_layer *layer, const pencl_lm_metadata *m, int n, const char *const *words)
+static void
+refused(pencl_layer *layer, const pencl_transformer_metadata *m, int n, const char *const *words)
 {
     pencl_lm *lm = NULL;
     ck_assert_int_eq(pencl_lm_new(&lm, device, layer, m), PENCL_E_SHAPE);
@@ -54,7 +55,7 @@ START_TEST(what_fits_is_taken)
     pencl_lm *lm = NULL;
     ck_assert_msg(pencl_lm_new(&lm, device, body, &good) == PENCL_OK, "%s", pencl_error_text(ctx));
     ck_assert_ptr_eq(pencl_lm_body(lm), body);
-    ck_assert_int_eq(pencl_lm_metadata_of(lm)->vocab_size, 300);
+    ck_assert_int_eq(pencl_lm_metadata(lm)->vocab_size, 300);
     pencl_lm_free(lm);
     ck_assert_int_eq(pencl_lm_new(&lm, device, NULL, &good), PENCL_E_ARG);
 }
@@ -62,7 +63,7 @@ END_TEST
 
 START_TEST(sizes_are_positive)
 {
-    pencl_lm_metadata m = good;
+    pencl_transformer_metadata m = good;
     m.mlp_hidden_dim = 0;
     m.vocab_size = -1;
     REFUSED(body, &m, 1, "mlp_hidden_dim is 0", "vocab_size is -1");
@@ -71,7 +72,7 @@ END_TEST
 
 START_TEST(rotary_sizes_are_even)
 {
-    pencl_lm_metadata m = good;
+    pencl_transformer_metadata m = good;
     m.projection_dim = 15;
     REFUSED(body, &m, 4, "needs an even number of entries, 15", ".input_to_query.sublayers[1]");
 }
@@ -79,7 +80,7 @@ END_TEST
 
 START_TEST(head_axes_are_one_of_three_sets)
 {
-    pencl_lm_metadata m = good;
+    pencl_transformer_metadata m = good;
     m.n_query_only = 0;
     REFUSED(body, &m, 1, "head axes are");
     m = good;
@@ -90,7 +91,7 @@ END_TEST
 
 START_TEST(tables_have_the_vocabulary)
 {
-    pencl_lm_metadata m = good;
+    pencl_transformer_metadata m = good;
     m.vocab_size = 299;
     REFUSED(body, &m, 2, "the embedding table", "\"transformer/embedder.embeddings\"",
             "vocabulary:300 for the metadata's 299", ".body.sublayers[0]", ".body.sublayers[4]");
@@ -99,7 +100,7 @@ END_TEST
 
 START_TEST(projections_have_the_head_axes)
 {
-    pencl_lm_metadata m = good;
+    pencl_transformer_metadata m = good;
     m.query_only_head_axes[0].size = 3;
     REFUSED(body, &m, 2, "input_to_query has", "transformer/block_1/attention/query.weights",
             "query_heads:2 for the metadata's 3", "transformer/block_0/attention/output.weights");
@@ -112,7 +113,7 @@ END_TEST
 
 START_TEST(feed_forward_layers_have_the_neurons)
 {
-    pencl_lm_metadata m = good;
+    pencl_transformer_metadata m = good;
     m.mlp_hidden_dim = 97;
     REFUSED(body, &m, 6, "the feed-forward layer", "transformer/block_0/mlp/gating_linear.weights",
             "transformer/block_1/mlp/out_linear.weights", "in 6 places");
@@ -121,7 +122,7 @@ END_TEST
 
 START_TEST(activations_have_their_type)
 {
-    pencl_lm_metadata m = good;
+    pencl_transformer_metadata m = good;
     m.activation_dtype = PENCL_BF16;
     REFUSED(body, &m, 1, "activation_dtype is bf16, but f32 reaches the blocks");
 }
@@ -129,7 +130,7 @@ END_TEST
 
 START_TEST(all_is_reported_at_once)
 {
-    pencl_lm_metadata m = good;
+    pencl_transformer_metadata m = good;
     m.embedding_dim = 65;
     m.mlp_hidden_dim = 97;
     m.activation_dtype = PENCL_F16;
@@ -168,7 +169,7 @@ START_TEST(unknown_layers_are_nobodys_business)
     pencl_selection *s = pencl_select_text(ctx, body, "//TransformerFeedForward");
     ck_assert_int_eq(pencl_selection_set(&changed, s, pencl_layer_node(identity)), PENCL_OK);
     pencl_selection_free(s);
-    pencl_lm_metadata m = good;
+    pencl_transformer_metadata m = good;
     m.mlp_hidden_dim = 12345;
     ck_assert_msg(pencl_lm_new(&lm, device, changed, &m) == PENCL_OK, "%s", pencl_error_text(ctx));
     pencl_lm_free(lm);

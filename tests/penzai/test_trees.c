@@ -193,7 +193,7 @@ static void check_size(int64_t size, const char *key)
 START_TEST(metadata_is_penzais)
 {
     open_family(_i);
-    const pencl_lm_metadata *m = pencl_lm_metadata_of(pencl_model_lm(model));
+    const pencl_transformer_metadata *m = pencl_lm_metadata(pencl_model_lm(model));
     check_axes(m->common_head_axes, m->n_common, "common_head_axes");
     check_axes(m->query_only_head_axes, m->n_query_only, "query_only_head_axes");
     check_size(m->embedding_dim, "embedding_dim");

@@ -33,7 +33,7 @@ static const char *chat_text(const pencl_tokenizer *tokenizer)
 static void print_summary(const work *w)
 {
     const pencl_model_info *info = pencl_model_describe(w->model);
-    const pencl_lm_metadata *lm = pencl_lm_metadata_of(pencl_model_lm(w->model));
+    const pencl_transformer_metadata *lm = pencl_lm_metadata(pencl_model_lm(w->model));
     char file[32];
     char device[32];
     printf("file          %s, %s\n", info->path, bytes_text(file, sizeof file, info->file_bytes));

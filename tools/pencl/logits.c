@@ -28,7 +28,7 @@ static int take_sizes(logits *l, const work *w, const pencl_array *tokens)
     l->batched = n == 2;
     l->batch = l->batched ? (size_t)pencl_array_axis(tokens, 0)->size : 1;
     l->seq = (size_t)seq;
-    l->vocabulary = (size_t)pencl_lm_metadata_of(pencl_model_lm(w->model))->vocab_size;
+    l->vocabulary = (size_t)pencl_lm_metadata(pencl_model_lm(w->model))->vocab_size;
     return EXIT_DONE;
 }
 
