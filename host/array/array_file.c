@@ -57,19 +57,20 @@ upload_i64(pencl_array *array, pencl_ctx *ctx, const unsigned char *from, const 
     return st;
 }
 
-static pencl_status
-load_map(pencl_array **out, pencl_device *device, const pn_map *map, const char *path)
+pencl_status
+pn_npy_read(pencl_array **out, pencl_device *device, const pn_span *file, const char *what)
 {
     pencl_ctx *ctx = pn_device_ctx(device);
     pn_npy npy;
     pn_spec spec;
-    PENCL_TRY(pn_npy_parse(&npy, ctx, map->data, map->size, path));
-    PENCL_TRY(spec_of(&spec, ctx, &npy, path));
+    *out = NULL;
+    PENCL_TRY(pn_npy_parse(&npy, ctx, file->data, file->size, what));
+    PENCL_TRY(spec_of(&spec, ctx, &npy, what));
     PENCL_TRY(pencl_array_new(out, device, spec.dtype, spec.axes, spec.n_axes));
-    const unsigned char *from = map->data + npy.data;
+    const unsigned char *from = (const unsigned char *)file->data + npy.data;
     pencl_status st = npy.width == 8
-                          ? upload_i64(*out, ctx, from, path)
-                          : pn_buffer_write((*out)->buffer, 0, from, map->size - npy.data);
+                          ? upload_i64(*out, ctx, from, what)
+                          : pn_buffer_write((*out)->buffer, 0, from, file->size - npy.data);
     if (npy.fortran) {
         reverse_axes(&(*out)->view);
     }
@@ -87,7 +88,7 @@ pencl_status pencl_array_load(pencl_array **out, pencl_device *device, const cha
     *out = NULL;
     pn_error_clear(ctx);
     PENCL_TRY(pn_map_open(&map, ctx, path));
-    pencl_status st = load_map(out, device, map, path);
+    pencl_status st = pn_npy_read(out, device, &(pn_span){map->data, map->size}, path);
     pn_map_close(map);
     return st;
 }

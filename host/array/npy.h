@@ -4,6 +4,9 @@
 #define PENCL_ARRAY_NPY_H
 
 #include "array/array.h"
+#include "base/os.h"
+
+#include <jansson.h>
 
 /* What a header says. */
 typedef struct pn_npy {
@@ -19,6 +22,10 @@ typedef struct pn_npy {
  * exactly the bytes that its shape needs. E_FORMAT or E_UNSUPPORTED; `what` begins the text. */
 pencl_status
 pn_npy_parse(pn_npy *out, pencl_ctx *ctx, const void *bytes, size_t size, const char *what);
+
+/* A whole file in memory as an array with positional axes. */
+pencl_status
+pn_npy_read(pencl_array **out, pencl_device *device, const pn_span *file, const char *what);
 
 /* The header (version 1, C order) of a spec of f32, f16 or i32, its names dropped. */
 void pn_npy_header(pn_text *out, const pn_spec *spec);
@@ -40,5 +47,13 @@ typedef struct pn_named_array {
     const pencl_array *array;
 } pn_named_array;
 pencl_status pn_npz_write(pencl_ctx *ctx, const char *path, const pn_named_array *arrays, size_t n);
+
+/* Gives every array of a file to `take`, which takes it over. Its axes are named by __axes__.json;
+ * positional in files without one. Members may be compressed. */
+typedef pencl_status pn_take_array(void *user, const char *name, pencl_array *array);
+pencl_status
+pn_npz_read(pencl_device *device, const char *path, pn_take_array *take, void *user);
+/* The JSON array of axis names on an array without names, which is replaced by one with them. */
+pencl_status pn_name_axes(pencl_array **array, const json_t *names, const char *what);
 
 #endif

@@ -20,7 +20,10 @@ static json_t *describe(const pn_named_array *a)
     json_t *names = json_array();
     const pn_spec *spec = &a->array->view.spec;
     for (int i = 0; i < spec->n_axes; i++) {
-        json_array_append_new(names, json_string(spec->axes[i].name));
+        if (json_array_append_new(names, json_string(spec->axes[i].name)) != 0) {
+            json_decref(names);
+            return NULL;
+        }
     }
     return json_pack("{s:o, s:s, s:s}", "axes", names, "label", a->name, "dtype",
                      pencl_dtype_name(spec->dtype));
@@ -29,10 +32,11 @@ static json_t *describe(const pn_named_array *a)
 static char *axes_text(const pn_named_array *arrays, size_t n)
 {
     json_t *all = json_object();
-    for (size_t i = 0; i < n; i++) {
-        json_object_set_new(all, arrays[i].name, describe(&arrays[i]));
+    bool done = true;
+    for (size_t i = 0; i < n && done; i++) {
+        done = json_object_set_new(all, arrays[i].name, describe(&arrays[i])) == 0;
     }
-    char *text = json_dumps(all, JSON_INDENT(1));
+    char *text = done ? json_dumps(all, JSON_INDENT(1)) : NULL;
     json_decref(all);
     return text;
 }

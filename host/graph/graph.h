@@ -31,8 +31,7 @@ typedef struct pn_node {
     pn_store *store;          /* variables; counted by the graph */
     int slot;                 /* variables: index into graph->variables */
     const pencl_array *array; /* inputs given by pencl_graph_array; else NULL */
-    bool capture; /* a barrier to fusion: its value is handed out under `capture_name` */
-    const char *capture_name;
+    const char *capture_name; /* a barrier to fusion: the value is handed out; else NULL */
 } pn_node;
 
 struct pencl_value {

@@ -40,6 +40,12 @@ pencl_status pn_captures_add(pencl_captures *c, const char *name, pencl_array *a
     return PENCL_OK;
 }
 
+void pn_captures_set(pencl_captures *c, int i, pencl_array *array)
+{
+    pencl_array_free(c->items[i].array);
+    c->items[i].array = array;
+}
+
 void pencl_captures_free(pencl_captures *c)
 {
     if (c == NULL) {

@@ -86,6 +86,8 @@ pencl_status pn_call_run(pencl_array **out, pencl_captures **captures, const pn_
 pencl_status pn_captures_new(pencl_captures **out, pencl_device *device);
 /* Takes over the array, also when it fails. */
 pencl_status pn_captures_add(pencl_captures *captures, const char *name, pencl_array *array);
+/* Another array in place of the i-th, which is freed; takes it over. */
+void pn_captures_set(pencl_captures *captures, int i, pencl_array *array);
 
 /* ---- positions.c ---- */
 /* 0, 1, ... n-1 from `start` on, then -1 up to `room`: penzai's default positions and padding. */

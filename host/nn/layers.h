@@ -20,12 +20,6 @@ pencl_status pn_attribute_need(pencl_ctx *ctx,
                                const pencl_attribute *a,
                                pencl_node node);
 
-/* pencl_layer_unflatten with the right number of children, the error record kept. */
-pencl_status pn_layer_with_children(pencl_layer **out,
-                                    pencl_ctx *ctx,
-                                    const pencl_layer *like,
-                                    const pencl_node *children);
-
 pencl_color pn_color(const char *border, const char *fill);
 /* A colour whose hue is keyed by a text. */
 pencl_color pn_color_of_text(const char *text);

@@ -40,6 +40,11 @@ pencl_status pn_layer_new(pencl_layer **out,
                           const pencl_layer_type *type,
                           const pencl_attribute *attributes,
                           int n);
+/* pencl_layer_unflatten with the right number of children, the error record kept. */
+pencl_status pn_layer_with_children(pencl_layer **out,
+                                    pencl_ctx *ctx,
+                                    const pencl_layer *like,
+                                    const pencl_node *children);
 /* True for a layer of the named type or a kind of it; "Layer" means all that can be called. */
 bool pn_layer_is(const pencl_layer *layer, const char *type);
 

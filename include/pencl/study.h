@@ -122,6 +122,59 @@ PENCL_API int pencl_lens_n_top(const pencl_lens *lens);
 PENCL_API const pencl_lens_entry *
 pencl_lens_top(const pencl_lens *lens, int layer, size_t at, int i);
 
+/* ---- points of a computation, and what passes there ----
+ *
+ *     const char *const where[] = {"blocks.*.hook_resid_pre"};
+ *     pencl_points *points = NULL;
+ *     pencl_captures *values = NULL;
+ *     pencl_status st = pencl_points_new(&points, lm, where, 1, n);
+ *     if (!st) st = pencl_points_capture(&values, points, tokens, n, NULL, 0);
+ *     if (!st) st = pencl_captures_save(values, ctx, "residual.npz");
+ *     pencl_captures_free(values);
+ *     pencl_points_free(points);
+ */
+typedef struct pencl_points pencl_points;
+#define PENCL_EVERY_POINT "all" /* a selection: what leaves each node, wherever it is computed */
+
+/* The points that selections name (pencl_select_text), each once, with what passes there when the
+ * model reads n_tokens tokens; nothing is computed. The lm must outlive them. Errors of the
+ * selections; E_ARG: a node is not computed (a parameter, a table). */
+PENCL_API PENCL_NODISCARD pencl_status pencl_points_new(
+    pencl_points **out, pencl_lm *lm, const char *const selections[], int n, int64_t n_tokens);
+PENCL_API void pencl_points_free(pencl_points *points);
+
+typedef struct pencl_point_info {
+    const char *name; /* the path of the node, ".sublayers[3].delta", with "@before" behind it where
+                         the point lies in front, and "[2]" for the third layer of a stack */
+    const char *type; /* of the node */
+    pencl_dtype dtype;
+    const pencl_axis *axes;
+    int n_axes;
+    uint64_t bytes;
+} pencl_point_info;
+PENCL_API int pencl_points_count(const pencl_points *points);
+/* In the order of computation; no name when out of range. Borrowed. */
+PENCL_API pencl_point_info pencl_points_info(const pencl_points *points, int i);
+
+/* Calls the model on n tokens without a cache and keeps what passes the points, under their names;
+ * of values with "seq" only the rows `at` (negative: from the end) when there are any. Only what is
+ * captured leaves fusion. E_ARG: a position outside of the tokens; E_TOKEN_RANGE. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_points_capture(pencl_captures **out,
+                                                            const pencl_points *points,
+                                                            const int32_t *tokens,
+                                                            size_t n,
+                                                            const int64_t *at,
+                                                            size_t n_at);
+/* Captured values in a file: .npz with a member __axes__.json ({name: {"axes", "label", "dtype"}}),
+ * or .safetensors with penzai.axes. E_ARG: another suffix. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_captures_save(const pencl_captures *captures,
+                                                           pencl_ctx *ctx,
+                                                           const char *path);
+/* All arrays of such a file; those that it has no axes for have positional ones. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_captures_load(pencl_captures **out,
+                                                           pencl_device *device,
+                                                           const char *path);
+
 /* ---- operations ---- */
 
 /* One kernel candidate on one case of an operation. Texts are valid during the call of `row`. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pencl score: each token of a text with the log-probability that it had. */
 #include "output.h"
-#include "work.h"
+#include "prompted.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,25 +10,17 @@
 enum { PIECE = 256 };
 
 typedef struct settings {
-    model_settings use;
-    prompt_settings prompt;
+    prompted_settings on;
     bool json;
 } settings;
 
-static const settings defaults = {.use.on = DEVICE_DEFAULTS};
+static const settings defaults = {.on = PROMPTED_DEFAULTS};
 
 static const option options[] = {
-    MODEL_OPTIONS,
-    PROMPT_OPTIONS(offsetof(settings, prompt)),
+    PROMPTED_OPTIONS,
     OPT_FLAG(0, "json", offsetof(settings, json), "one JSON document"),
     OPT_END,
 };
-
-static int stopped(void *user)
-{
-    (void)user;
-    return interrupted();
-}
 
 /* Green to red: 0 and -10 on the scale of log-probabilities. */
 static int colour_of(double log_prob)
@@ -91,27 +83,28 @@ static int print_all(const work *w, const pencl_token_score *scores, size_t n)
                                 "mode", "exact"));
 }
 
-static int score(const work *w, const settings *s, const int32_t *ids, size_t n)
+static int score(const prompted *p)
 {
+    const settings *s = p->settings;
     const pencl_score_options how = {
-        .context = w->context, .matmul = w->on->matmul, .stopped = stopped};
-    pencl_token_score *scores = calloc(n, sizeof *scores);
+        .context = p->w->context, .matmul = p->w->on->matmul, .stopped = prompted_stopped};
+    pencl_token_score *scores = calloc(p->n, sizeof *scores);
     double start = now_ms();
     int status = EXIT_DONE;
     if (scores == NULL) {
         say("out of host memory");
         status = EXIT_FAILED;
-    } else if (pencl_score(scores, pencl_model_lm(w->model), ids, n, &how) != PENCL_OK) {
-        status = work_failed(w);
+    } else if (pencl_score(scores, pencl_model_lm(p->w->model), p->ids, p->n, &how) != PENCL_OK) {
+        status = work_failed(p->w);
     } else {
         double ms = now_ms() - start;
         if (s->json) {
-            status = print_all(w, scores, n);
+            status = print_all(p->w, scores, p->n);
         } else {
-            print_lines(w, scores, n);
+            print_lines(p->w, scores, p->n);
         }
         fflush(stdout);
-        work_summary(w, n, ms, 0, 0);
+        work_summary(p->w, p->n, ms, 0, 0);
     }
     free(scores);
     return status;
@@ -119,31 +112,12 @@ static int score(const work *w, const settings *s, const int32_t *ids, size_t n)
 
 static int run(const void *given, const words *rest)
 {
-    const settings *s = given;
-    input text = {0};
-    int32_t *ids = NULL;
-    size_t n = 0;
-    work w = {0};
     (void)rest;
-    int status = input_prompt(&text, "score", &s->prompt);
-    if (status == EXIT_DONE) {
-        status = work_model(&w, "score", &s->use);
-    }
-    if (status == EXIT_DONE) {
-        status = work_encode(&ids, &n, &w, &text, s->prompt.parse_special);
-    }
-    if (status == EXIT_DONE) {
-        interrupt_catch(NULL);
-        status = score(&w, s, ids, n);
-    }
-    pencl_tokens_free(ids);
-    free(text.data);
-    work_close(&w);
-    return status;
+    return with_prompt("score", given, score);
 }
 
 const command cmd_score = {
-    .usage = "-m MODEL (-p TEXT | -f FILE)",
+    .usage = "-m MODEL (-p TEXT | -f FILE | --tokens 1,2,3) [--json]",
     .example = "pencl score -m model.gguf -p \"The capital of France is Paris\"",
     .options = options,
     .defaults = &defaults,

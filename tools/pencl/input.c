@@ -138,3 +138,19 @@ int input_ids(int32_t **out, size_t *n, const char *name, const char *const *ite
     }
     return EXIT_DONE;
 }
+
+int input_places(int64_t **out, size_t *n, const char *name, const char *text)
+{
+    int32_t *ids = NULL;
+    *out = NULL;
+    int status = input_ids(&ids, n, name, &text, 1);
+    if (status == EXIT_DONE) {
+        *out = calloc(*n, sizeof **out);
+        for (size_t i = 0; *out != NULL && i < *n; i++) {
+            (*out)[i] = ids[i];
+        }
+        status = *out != NULL ? EXIT_DONE : EXIT_FAILED;
+    }
+    free(ids);
+    return status;
+}

@@ -41,5 +41,7 @@ uint64_t seed_or_any(const seed *s);
 
 /* Ids of all the words "1,2,3" or "1 2 3"; freed with free(). */
 int input_ids(int32_t **out, size_t *n, const char *name, const char *const *items, int n_items);
+/* Positions "0,3,-1"; freed with free(). */
+int input_places(int64_t **out, size_t *n, const char *name, const char *text);
 
 #endif

@@ -194,7 +194,9 @@ int work_encode(int32_t **ids, size_t *n, const work *w, const input *text, bool
 
 size_t work_piece(char *to, size_t room, const work *w, int32_t token)
 {
-    size_t size = pencl_tokenizer_token_bytes(pencl_model_tokenizer(w->model), token, to, room);
+    const pencl_tokenizer *tokenizer = pencl_model_tokenizer(w->model);
+    size_t size = tokenizer != NULL ? pencl_tokenizer_token_bytes(tokenizer, token, to, room)
+                                    : (size_t)snprintf(to, room, "#%d", (int)token);
     return size < room ? size : room;
 }
 

@@ -74,7 +74,8 @@ int work_device(work *w, const device_settings *on);
 int work_model(work *w, const char *name, const model_settings *s); /* and its device */
 /* The ids of a prompt, at least one; freed with pencl_tokens_free in any case. */
 int work_encode(int32_t **ids, size_t *n, const work *w, const input *text, bool parse_special);
-/* The bytes of a token, as many as there is room for; returns how many. */
+/* The bytes of a token, "#7" without a vocabulary, as many as there is room for; returns how many.
+ */
 size_t work_piece(char *to, size_t room, const work *w, int32_t token);
 int work_session(work *w); /* after work_model */
 void work_close(work *w);
