@@ -51,8 +51,7 @@ pencl_status pn_npz_write(pencl_ctx *ctx, const char *path, const pn_named_array
 /* Gives every array of a file to `take`, which takes it over. Its axes are named by __axes__.json;
  * positional in files without one. Members may be compressed. */
 typedef pencl_status pn_take_array(void *user, const char *name, pencl_array *array);
-pencl_status
-pn_npz_read(pencl_device *device, const char *path, pn_take_array *take, void *user);
+pencl_status pn_npz_read(pencl_device *device, const char *path, pn_take_array *take, void *user);
 /* The JSON array of axis names on an array without names, which is replaced by one with them. */
 pencl_status pn_name_axes(pencl_array **array, const json_t *names, const char *what);
 

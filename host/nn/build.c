@@ -163,6 +163,16 @@ pencl_layer *pn_nn_capture(pencl_ctx *ctx, const char *name, pencl_layer *layer)
 
 /* ---- with variables ---- */
 
+pencl_layer *pn_nn_patch(pencl_ctx *ctx, pencl_variable *value, pencl_variable *mask)
+{
+    return TAKE(ctx, Patch, of_variable("value", value), of_variable("mask", mask));
+}
+
+pencl_layer *pn_nn_knock_out(pencl_ctx *ctx, pencl_variable *head_mask)
+{
+    return TAKE(ctx, KnockOutAttentionHeads, of_variable("head_mask", head_mask));
+}
+
 pencl_layer *pn_nn_embedding_table(pencl_ctx *ctx, pencl_variable *embeddings)
 {
     return TAKE(ctx, EmbeddingTable, of_variable("embeddings", embeddings),

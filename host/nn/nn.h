@@ -180,5 +180,7 @@ pencl_layer *pn_nn_query_key_einsum(pencl_ctx *ctx, const char *common, const ch
 pencl_layer *pn_nn_attn_value_einsum(pencl_ctx *ctx, const char *common, const char *query_only);
 
 pencl_layer *pn_nn_capture(pencl_ctx *ctx, const char *name, pencl_layer *layer);
+pencl_layer *pn_nn_patch(pencl_ctx *ctx, pencl_variable *value, pencl_variable *mask);
+pencl_layer *pn_nn_knock_out(pencl_ctx *ctx, pencl_variable *head_mask);
 
 #endif

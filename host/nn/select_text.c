@@ -226,8 +226,33 @@ static void read_step(pn_reader *r)
     }
 }
 
+/* A node's path, as selections and captures print it. */
+static void read_path(pn_reader *r)
+{
+    char path[512];
+    const char *at = r->at;
+    size_t size = strcspn(at, "/@{");
+    if (size >= sizeof path) {
+        pn_reader_fail(r, PENCL_E_FORMAT, at, "a path of %zu bytes", size);
+        return;
+    }
+    pn_copy(path, size + 1, at);
+    r->at += size;
+    size_t outer = strncmp(path, ".body", 5) == 0 && is_outer_body(r, "body") ? 5 : 0;
+    if (path[outer] != '\0' && strcmp(path, ".") != 0) {
+        const char *const paths[] = {path + outer};
+        r->s = pencl_selection_at_multiple(r->s, paths, 1);
+    }
+    if (pn_reader_failed(r)) {
+        pn_reader_fail_as(r, at);
+    }
+}
+
 static void read_steps(pn_reader *r)
 {
+    if (*r->at == '.') {
+        read_path(r);
+    }
     while (!pn_reader_failed(r) && *r->at == '/') {
         read_step(r);
     }
@@ -330,7 +355,7 @@ static pencl_selection *select_alias(pencl_ctx *ctx, pencl_layer *root, const ch
 
 pencl_selection *pencl_select_text(pencl_ctx *ctx, pencl_layer *root, const char *text)
 {
-    bool is_alias = text[0] != '/' && text[0] != '\0' && text[0] != '@';
+    bool is_alias = strchr("/.@", text[0]) == NULL; /* the empty text is the root */
     return root != NULL && is_alias ? select_alias(ctx, root, text)
                                     : select_steps(ctx, root, text, NULL);
 }

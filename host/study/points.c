@@ -234,8 +234,7 @@ pencl_status pn_points_apply(pencl_layer **out,
                                                  : PN_NOMEM(points->ctx);
 }
 
-pencl_layer *
-pn_point_insert(pencl_ctx *ctx, pencl_when when, pencl_layer *node, pencl_layer *layer)
+pencl_layer *pn_point_insert(pencl_ctx *ctx, pencl_when when, pencl_layer *node, pencl_layer *layer)
 {
     pencl_layer *first = when == PENCL_AFTER ? node : layer;
     return PN_NN_LIST(ctx, "Sequential", first, first == node ? layer : node);

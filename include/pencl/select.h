@@ -42,6 +42,7 @@ PENCL_API pencl_selection *pencl_layer_select(pencl_ctx *ctx, pencl_layer *root)
  *   /delta              the child in a field; of a list, all: /sublayers
  *   /sublayers.3        the fourth of a list; /sublayers.-1 the last
  *   a slash and a star  all children
+ *   .sublayers[3].delta at the beginning: one node by its path, as selections and captures print it
  *
  * Behind a step, as many as wanted, to keep some of what it selected:
  *

@@ -22,9 +22,15 @@ static const settings defaults = {.on = PROMPTED_DEFAULTS};
 
 static const option options[] = {
     PROMPTED_OPTIONS,
-    OPT_TEXTS(0, "select", "S", offsetof(settings, select),
+    OPT_TEXTS(0,
+              "select",
+              "S",
+              offsetof(settings, select),
               "what leaves these nodes: //Softmax, blocks.*.hook_resid_pre, all; repeats"),
-    OPT_TEXT(0, "at", "POS,..", offsetof(settings, at),
+    OPT_TEXT(0,
+             "at",
+             "POS,..",
+             offsetof(settings, at),
              "of these tokens only; -1 is the last (default: all)"),
     OPT_TEXT('o', "output", "OUT", offsetof(settings, out), "OUT.npz or OUT.safetensors"),
     OPT_FLAG(0, "names", offsetof(settings, names), "what there is, with its bytes; runs nothing"),
@@ -115,7 +121,7 @@ static int look(const prompted *p)
 {
     const settings *s = p->settings;
     pencl_points *points = NULL;
-    if (pencl_points_new(&points, pencl_model_lm(p->w->model), s->select.items, (int)s->select.n,
+    if (pencl_points_new(&points, work_lm(p->w), s->select.items, (int)s->select.n,
                          (int64_t)p->n) != PENCL_OK) {
         return work_failed(p->w);
     }
