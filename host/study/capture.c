@@ -120,6 +120,18 @@ pencl_status pencl_points_new(
     return st;
 }
 
+const pn_point_value *pn_points_value(const pencl_points *p, int i)
+{
+    for (int k = 0; k < p->n_values; k++) {
+        if (strcmp(p->values[k].name, p->items[i].name) == 0) {
+            return &p->values[k];
+        }
+    }
+    PN_FAIL(p->ctx, PENCL_E_UNSUPPORTED, "%s: layers of a stack cannot be changed one by one",
+            p->items[i].name);
+    return NULL;
+}
+
 int pencl_points_count(const pencl_points *p)
 {
     return p->n_values;

@@ -50,6 +50,8 @@ pencl_layer *
 pn_point_insert(pencl_ctx *ctx, pencl_when when, pencl_layer *node, pencl_layer *layer);
 
 /* ---- capture.c ---- */
+/* What passes point i. NULL with E_UNSUPPORTED on the context for a layer of a stack. */
+const pn_point_value *pn_points_value(const pencl_points *points, int i);
 typedef struct pn_ids {
     const int32_t *ids;
     size_t n;

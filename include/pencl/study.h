@@ -174,6 +174,110 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_captures_save(const pencl_captures 
 PENCL_API PENCL_NODISCARD pencl_status pencl_captures_load(pencl_captures **out,
                                                            pencl_device *device,
                                                            const char *path);
+/* ---- changed models ---- */
+
+typedef enum pencl_edit_kind {
+    PENCL_EDIT_REPLACE,  /* `value` instead of what passes; NULL: zeros */
+    PENCL_EDIT_ADD,      /* scale * value on top of it: steering */
+    PENCL_EDIT_KNOCK_OUT /* one head attends to the first token only (KnockOutAttentionHeads) */
+} pencl_edit_kind;
+typedef struct pencl_edit {
+    pencl_edit_kind kind;
+    const char *select;       /* where; not of KNOCK_OUT */
+    const pencl_array *value; /* with axes of what passes there; positional ones are the last ones
+                                 of a capture. Others broadcast */
+    double scale;
+    int block; /* of KNOCK_OUT, from 0 */
+    int head;  /* counted through the head axes, the last one fastest */
+} pencl_edit;
+/* The model with changes, one after another: another wrapper, which shares what stays. E_SHAPE: a
+ * value does not fit; E_ARG: no such head; errors of selections. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_lm_edit(pencl_lm **out,
+                                                     pencl_lm *lm,
+                                                     const pencl_edit *edits,
+                                                     int n);
+
+/* ---- metrics: one number for the logits after a text ---- */
+
+typedef struct pencl_metric pencl_metric;
+/* A sum of terms with + and -, each maybe with a number and * in front: logit(TOKEN), prob(TOKEN),
+ * logprob(TOKEN), and kl, the divergence from the unchanged model, in nats. TOKEN is a text of
+ * exactly one token, spaces included (\) for a parenthesis), or #ID. E_ARG with the column. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_metric_new(pencl_metric **out,
+                                                        pencl_ctx *ctx,
+                                                        const pencl_model *model,
+                                                        const char *text);
+PENCL_API void pencl_metric_free(pencl_metric *metric);
+PENCL_API const char *pencl_metric_text(const pencl_metric *metric);
+/* ---- patching: what changes when a value inside does ----
+ *
+ *     pencl_patch_options o = PENCL_PATCH_OPTIONS_INIT;
+ *     o.select = "blocks.*.hook_resid_pre";
+ *     o.from = other, o.n_from = n_other;
+ *     o.sweep = PENCL_SWEEP_POSITION;
+ *     pencl_patch *p = NULL;
+ *     pencl_status st = pencl_patch_new(&p, lm, tokens, n, &o);
+ *     if (!st) printf("%g\n", pencl_patch_value(p, 12, n - 1)); // block 12, last token
+ *     pencl_patch_free(p);
+ */
+typedef enum pencl_change {
+    PENCL_CHANGE_FROM,     /* what passed there in the run of other tokens */
+    PENCL_CHANGE_ZERO,     /* zeros */
+    PENCL_CHANGE_MEAN,     /* values given, averaged over their "seq" */
+    PENCL_CHANGE_KNOCK_OUT /* the heads of an attention pattern, see PENCL_EDIT_KNOCK_OUT */
+} pencl_change;
+
+/* One run with all points changed at once; or one for each of them and each position or head. The
+ * runs of a point share a batch, and what lies in front of it is computed once. */
+typedef enum pencl_sweep { PENCL_SWEEP_NONE, PENCL_SWEEP_POSITION, PENCL_SWEEP_HEAD } pencl_sweep;
+
+typedef struct pencl_patch_options {
+    pencl_change change;
+    const char *select;  /* the points; NULL for KNOCK_OUT: every attention pattern */
+    const int32_t *from; /* of FROM */
+    size_t n_from;       /* as many as the other tokens, unless align_last */
+    int align_last;      /* tokens are counted from the end; those without a partner stay */
+    const pencl_captures *values; /* of MEAN: by point, or one array under the name "" for all */
+    const int64_t *at;            /* positions that change, negative from the end */
+    size_t n_at;                  /* 0: all */
+    pencl_sweep sweep;
+    const pencl_metric *metric; /* NULL: the logit of the likeliest token after `tokens`, less that
+                                   of the likeliest one after `from` where it is another */
+    void (*progress)(void *user, double done); /* 0 .. 1; or NULL */
+    int (*stopped)(void *user); /* asked between runs: non-zero gives E_CANCELLED; or NULL */
+    void *user;
+} pencl_patch_options;
+#define PENCL_PATCH_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        .change = PENCL_CHANGE_FROM                                                                \
+    }
+
+typedef struct pencl_patch pencl_patch;
+/* E_ARG: token counts that differ, no such point or position; E_SHAPE: a value does not fit;
+ * E_AXIS: a value without heads; E_TOKEN_RANGE; E_CANCELLED. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_patch_new(pencl_patch **out,
+                                                       pencl_lm *lm,
+                                                       const int32_t *tokens,
+                                                       size_t n,
+                                                       const pencl_patch_options *options);
+PENCL_API void pencl_patch_free(pencl_patch *patch);
+PENCL_API const pencl_metric *pencl_patch_metric(const pencl_patch *patch);
+/* The metric of the unchanged model; after the other tokens, NAN when there are none. */
+PENCL_API double pencl_patch_before(const pencl_patch *patch);
+PENCL_API double pencl_patch_from(const pencl_patch *patch);
+/* Rows are points in the order of the tree, columns positions or heads; 1 x 1 without a sweep. */
+PENCL_API int pencl_patch_n_rows(const pencl_patch *patch);
+PENCL_API int pencl_patch_n_columns(const pencl_patch *patch);
+/* The point's name, and the block that it is in (-1: none). Borrowed; NULL when out of range, and
+ * without a sweep. */
+PENCL_API const char *pencl_patch_row(const pencl_patch *patch, int row, int *block);
+/* The position, or the head, of a column. */
+PENCL_API int64_t pencl_patch_column(const pencl_patch *patch, int column);
+/* The metric of the changed model; NAN when out of range, or where a row has fewer columns. */
+PENCL_API double pencl_patch_value(const pencl_patch *patch, int row, int column);
+/* Logits [vocabulary] of the unchanged model; and, without a sweep, of the changed one (else NULL).
+ * Borrowed. */
+PENCL_API const float *pencl_patch_logits(const pencl_patch *patch, int changed);
 
 /* ---- operations ---- */
 

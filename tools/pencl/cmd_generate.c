@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pencl generate: continues a text, printed as it comes. */
-#include "input.h"
 #include "output.h"
-#include "work.h"
+#include "prompted.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,8 +9,7 @@
 #include <unistd.h>
 
 typedef struct settings {
-    model_settings use;
-    prompt_settings prompt;
+    prompted_settings on;
     int64_t n;
     pencl_sampler_options sampler;
     int64_t top_k; /* sampler.top_k */
@@ -22,7 +20,7 @@ typedef struct settings {
 } settings;
 
 static const settings defaults = {
-    .use.on = DEVICE_DEFAULTS,
+    .on = PROMPTED_DEFAULTS,
     .n = 128,
     .sampler = PENCL_SAMPLER_OPTIONS_INIT,
     .top_k = 40,
@@ -30,8 +28,7 @@ static const settings defaults = {
 
 #define AT(field) offsetof(settings, field)
 static const option options[] = {
-    MODEL_OPTIONS,
-    PROMPT_OPTIONS(offsetof(settings, prompt)),
+    PROMPTED_OPTIONS,
     OPT_WHOLE('n', "n-predict", "N", AT(n), -1, INT32_MAX, "tokens at most; -1: no limit"),
     OPT_REAL(0, "temp", "T", AT(sampler.temperature), 0, 1000, "temperature; 0: greedy"),
     OPT_WHOLE(0, "top-k", "K", AT(top_k), 0, INT32_MAX, "the K likeliest; 0: all"),
@@ -65,9 +62,9 @@ static int print_result(const work *w, const settings *s, const pencl_generate_r
                                 (json_int_t)s->sampler.seed, "timings", timings));
 }
 
-static int
-generate(const work *w, const settings *s, pencl_sampler *sampler, const int32_t *ids, size_t n)
+static int generate(const prompted *p, const settings *s, pencl_sampler *sampler)
 {
+    const work *w = p->w;
     const pencl_generate_options how = {
         .n_predict = s->n,
         .stop = s->stop.items,
@@ -75,8 +72,8 @@ generate(const work *w, const settings *s, pencl_sampler *sampler, const int32_t
         .text = s->json ? NULL : on_text,
     };
     pencl_generate_result r = {0};
-    if (pencl_generate(&r, w->session, pencl_model_tokenizer(w->model), sampler, ids, n, &how) !=
-        PENCL_OK) {
+    if (pencl_generate(&r, w->session, pencl_model_tokenizer(w->model), sampler, p->ids, p->n,
+                       &how) != PENCL_OK) {
         return work_failed(w);
     }
     int status = r.stop == PENCL_STOP_CANCELLED ? EXIT_FAILED : EXIT_DONE;
@@ -91,56 +88,40 @@ generate(const work *w, const settings *s, pencl_sampler *sampler, const int32_t
     return status;
 }
 
-static int encode_and_generate(const work *w, const settings *s, const input *prompt)
+static int start(const prompted *p)
 {
+    settings s = *(const settings *)p->settings;
     pencl_sampler *sampler = NULL;
-    int32_t *ids = NULL;
-    size_t n = 0;
-    int status = work_encode(&ids, &n, w, prompt, s->prompt.parse_special);
-    if (status == EXIT_DONE && pencl_sampler_new(&sampler, w->ctx, &s->sampler) != PENCL_OK) {
+    work *w = p->w;
+    s.sampler.seed = seed_or_any(&s.seed);
+    s.sampler.top_k = (int)s.top_k;
+    int status = work_session(w);
+    if (status == EXIT_DONE && pencl_sampler_new(&sampler, w->ctx, &s.sampler) != PENCL_OK) {
         status = work_failed(w);
     }
     if (status == EXIT_DONE) {
-        if (s->sampler.temperature > 0) {
-            work_tell(w, "context %" PRId64 " tokens, seed %" PRIu64, w->context, s->sampler.seed);
+        if (s.sampler.temperature > 0) {
+            work_tell(w, "context %" PRId64 " tokens, seed %" PRIu64, w->context, s.sampler.seed);
         } else {
             work_tell(w, "context %" PRId64 " tokens, greedy", w->context);
         }
-        if (s->echo && !s->json) {
-            fwrite(prompt->data, 1, prompt->size, stdout);
+        if (s.echo && !s.json) {
+            fwrite(p->text->data, 1, p->text->size, stdout);
         }
-        status = generate(w, s, sampler, ids, n);
+        status = generate(p, &s, sampler);
     }
     pencl_sampler_free(sampler);
-    pencl_tokens_free(ids);
     return status;
 }
 
 static int run(const void *given, const words *rest)
 {
-    settings s = *(const settings *)given;
-    input prompt = {0};
-    work w = {0};
     (void)rest;
-    s.sampler.seed = seed_or_any(&s.seed);
-    s.sampler.top_k = (int)s.top_k;
-    int status = input_prompt(&prompt, "generate", &s.prompt);
-    if (status == EXIT_DONE) {
-        status = work_model(&w, "generate", &s.use);
-    }
-    if (status == EXIT_DONE) {
-        status = work_session(&w);
-    }
-    if (status == EXIT_DONE) {
-        status = encode_and_generate(&w, &s, &prompt);
-    }
-    free(prompt.data);
-    work_close(&w);
-    return status;
+    return with_prompt("generate", given, start);
 }
 
 const command cmd_generate = {
-    .usage = "-m MODEL (-p TEXT | -f FILE)",
+    .usage = "-m MODEL (-p TEXT | -f FILE | --tokens 1,2,3)",
     .example = "pencl generate -m model.gguf -p \"The capital of France is\" -n 32 --temp 0",
     .options = options,
     .defaults = &defaults,

@@ -39,7 +39,7 @@ static int look(const prompted *p)
     const pencl_lens_options how = {.top = (int)s->top, .stopped = prompted_stopped};
     pencl_lens *lens = NULL;
     double start = now_ms();
-    if (pencl_lens_new(&lens, pencl_model_lm(p->w->model), p->ids, p->n, &how) != PENCL_OK) {
+    if (pencl_lens_new(&lens, work_lm(p->w), p->ids, p->n, &how) != PENCL_OK) {
         return work_failed(p->w);
     }
     double ms = now_ms() - start;

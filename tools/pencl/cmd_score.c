@@ -94,7 +94,7 @@ static int score(const prompted *p)
     if (scores == NULL) {
         say("out of host memory");
         status = EXIT_FAILED;
-    } else if (pencl_score(scores, pencl_model_lm(p->w->model), p->ids, p->n, &how) != PENCL_OK) {
+    } else if (pencl_score(scores, work_lm(p->w), p->ids, p->n, &how) != PENCL_OK) {
         status = work_failed(p->w);
     } else {
         double ms = now_ms() - start;

@@ -47,8 +47,11 @@ int with_prompt(const char *name, const prompted_settings *s, int (*look)(const 
         status = encode(&encoded, &n, &w, &text, s->prompt.parse_special);
     }
     if (status == EXIT_DONE) {
+        status = work_edit(&w, name, &s->edits);
+    }
+    if (status == EXIT_DONE) {
         interrupt_catch(NULL);
-        status = look(&(prompted){&w, s, given != NULL ? given : encoded, n});
+        status = look(&(prompted){&w, s, &text, given != NULL ? given : encoded, n});
     }
     pencl_tokens_free(encoded);
     free(given);

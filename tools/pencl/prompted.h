@@ -3,27 +3,30 @@
 #ifndef PENCL_TOOLS_PROMPTED_H
 #define PENCL_TOOLS_PROMPTED_H
 
-#include "work.h"
+#include "edits.h"
 
 /* The settings of such a command begin with this. */
 typedef struct prompted_settings {
     model_settings use;
     prompt_settings prompt;
     const char *tokens;
+    edit_settings edits;
 } prompted_settings;
 
 #define PROMPTED_OPTIONS                                                                           \
     MODEL_OPTIONS, PROMPT_OPTIONS(offsetof(prompted_settings, prompt)),                            \
         OPT_TEXT(0, "tokens", "1,2,3", offsetof(prompted_settings, tokens),                        \
-                 "token ids instead of a text; nothing is added")
+                 "token ids instead of a text; nothing is added"),                                 \
+        EDIT_OPTIONS(offsetof(prompted_settings, edits))
 #define PROMPTED_DEFAULTS                                                                          \
     {                                                                                              \
         .use.on = DEVICE_DEFAULTS                                                                  \
     }
 
 typedef struct prompted {
-    const work *w;
+    work *w;
     const void *settings;
+    const input *text; /* empty when ids were given */
     const int32_t *ids;
     size_t n;
 } prompted;

@@ -200,10 +200,15 @@ size_t work_piece(char *to, size_t room, const work *w, int32_t token)
     return size < room ? size : room;
 }
 
+pencl_lm *work_lm(const work *w)
+{
+    return w->edited != NULL ? w->edited : pencl_model_lm(w->model);
+}
+
 int work_session(work *w)
 {
     const pencl_session_options options = {.context = w->context, .matmul = w->on->matmul};
-    if (pencl_session_new(&w->session, pencl_model_lm(w->model), &options) != PENCL_OK) {
+    if (pencl_session_new(&w->session, work_lm(w), &options) != PENCL_OK) {
         return work_failed(w);
     }
     interrupt_catch(w->session);
@@ -214,6 +219,7 @@ void work_close(work *w)
 {
     interrupt_release();
     pencl_session_free(w->session);
+    pencl_lm_free(w->edited);
     pencl_model_close(w->model);
     pencl_device_close(w->device);
     pencl_ctx_free(w->ctx);

@@ -55,6 +55,7 @@ typedef struct work {
     pencl_ctx *ctx;
     pencl_device *device;
     pencl_model *model;
+    pencl_lm *edited; /* the model with the edits of the command line; NULL: none */
     pencl_session *session;
     int64_t context; /* tokens */
     double load_ms;  /* opening the model */
@@ -77,6 +78,8 @@ int work_encode(int32_t **ids, size_t *n, const work *w, const input *text, bool
 /* The bytes of a token, "#7" without a vocabulary, as many as there is room for; returns how many.
  */
 size_t work_piece(char *to, size_t room, const work *w, int32_t token);
+/* The model to run: as edited, if it was. */
+pencl_lm *work_lm(const work *w);
 int work_session(work *w); /* after work_model */
 void work_close(work *w);
 
