@@ -137,12 +137,12 @@ static pencl_status take_outputs(pencl_array **out, pencl_captures **captures, p
     if (captures == NULL) {
         return PENCL_OK;
     }
-    PENCL_TRY(pn_captures_new(captures, (*out)->device));
+    PENCL_TRY(pencl_captures_new(captures, (*out)->device));
     for (int i = 0; i < pn_plan_n_outs(plan); i++) {
         if (pn_plan_capture_name(plan, i) != NULL) {
             pencl_array *array = NULL;
             PENCL_TRY(pn_plan_array(&array, plan, i));
-            PENCL_TRY(pn_captures_add(*captures, pn_plan_capture_name(plan, i), array));
+            PENCL_TRY(pencl_captures_add(*captures, pn_plan_capture_name(plan, i), array));
         }
     }
     return PENCL_OK;

@@ -11,7 +11,7 @@ struct pencl_captures {
     pencl_capture *items;
 };
 
-pencl_status pn_captures_new(pencl_captures **out, pencl_device *device)
+pencl_status pencl_captures_new(pencl_captures **out, pencl_device *device)
 {
     pencl_captures *c = pn_calloc(1, sizeof *c);
     if (c == NULL) {
@@ -22,7 +22,7 @@ pencl_status pn_captures_new(pencl_captures **out, pencl_device *device)
     return PENCL_OK;
 }
 
-pencl_status pn_captures_add(pencl_captures *c, const char *name, pencl_array *array)
+pencl_status pencl_captures_add(pencl_captures *c, const char *name, pencl_array *array)
 {
     char *copy = pn_strdup(name);
     pencl_capture *items = c->items;

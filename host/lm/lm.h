@@ -83,9 +83,6 @@ typedef struct pn_call {
 pencl_status pn_call_run(pencl_array **out, pencl_captures **captures, const pn_call *call);
 
 /* ---- captures.c ---- */
-pencl_status pn_captures_new(pencl_captures **out, pencl_device *device);
-/* Takes over the array, also when it fails. */
-pencl_status pn_captures_add(pencl_captures *captures, const char *name, pencl_array *array);
 /* Another array in place of the i-th, which is freed; takes it over. */
 void pn_captures_set(pencl_captures *captures, int i, pencl_array *array);
 

@@ -103,7 +103,7 @@ pencl_status pencl_captures_save(const pencl_captures *c, pencl_ctx *ctx, const 
 
 static pencl_status take(void *user, const char *name, pencl_array *array)
 {
-    return pn_captures_add(user, name, array);
+    return pencl_captures_add(user, name, array);
 }
 
 static pencl_status
@@ -120,7 +120,7 @@ load_tensor(pencl_captures *c, pencl_device *device, const pn_tensor *t, const j
         pencl_array_free(array);
         return st;
     }
-    return pn_captures_add(c, t->name, array);
+    return pencl_captures_add(c, t->name, array);
 }
 
 static pencl_status load_safetensors(pencl_captures *c, pencl_device *device, const char *path)
@@ -148,7 +148,7 @@ pencl_status pencl_captures_load(pencl_captures **out, pencl_device *device, con
     pencl_ctx *ctx = pn_device_ctx(device);
     pn_error_clear(ctx);
     *out = NULL;
-    PENCL_TRY(pn_captures_new(out, device));
+    PENCL_TRY(pencl_captures_new(out, device));
     pencl_status st = ends_with(path, ".npz")           ? pn_npz_read(device, path, take, *out)
                       : ends_with(path, ".safetensors") ? load_safetensors(*out, device, path)
                                                         : refuse_name(ctx, path);

@@ -50,7 +50,7 @@ static pencl_status run_unchanged(pencl_patch *p)
 {
     pencl_layer *body = NULL;
     pencl_array *logits = NULL;
-    bool list = pencl_layer_n_children(p->lm->body, "sublayers") > 0;
+    bool list = p->points != NULL && pencl_layer_n_children(p->lm->body, "sublayers") > 0;
     pencl_status st = PENCL_OK;
     if (list) {
         st = capturing_body(&body, p);
@@ -158,22 +158,46 @@ changed_part(pencl_layer **part, const pencl_array **residual, const changing *c
     return st;
 }
 
+/* What a run begins with, along the worlds: penzai's checks hold the batch axes of all that meets
+ * in a layer to be the same. */
+static pencl_status input_of(pencl_array **out, const changing *c, const pencl_array *residual)
+{
+    const pencl_patch *p = c->p;
+    const pencl_axis seq = {PENCL_AXIS_SEQ, (int64_t)p->tokens.n};
+    const pencl_axis worlds = {PN_WORLDS, c->worlds.n};
+    pencl_array *ids = NULL;
+    pencl_status st = PENCL_OK;
+    if (residual == NULL) {
+        st = pencl_array_wrap(&ids, p->lm->device, PENCL_I32, &seq, 1, p->tokens.ids);
+        residual = ids;
+    }
+    if (st == PENCL_OK) {
+        st = pencl_array_broadcast_to(out, residual, &worlds, c->worlds.axis ? 1 : 0);
+    }
+    pencl_array_free(ids);
+    return st;
+}
+
 /* Logits [worlds.., vocabulary] of the last token. */
 static pencl_status run_changed(float **out, const changing *c)
 {
     const pencl_patch *p = c->p;
     pencl_layer *part = NULL;
     const pencl_array *residual = NULL;
+    pencl_array *x = NULL;
     pencl_array *logits = NULL;
     pencl_array *ordered = NULL;
     static const char *const order[] = {PN_WORLDS, PENCL_AXIS_SEQ, PENCL_AXIS_VOCABULARY};
+    int skip = c->worlds.axis ? 0 : 1;
     PENCL_TRY(changed_part(&part, &residual, c));
-    const pn_call call = {
-        .device = p->lm->device, .pool = p->lm->pool, .layer = part, .x = residual, .last = true};
-    pencl_status st = residual != NULL ? pn_call_run(&logits, NULL, &call)
-                                       : pn_run_tokens(&logits, NULL, p->lm, part, &p->tokens);
+    pencl_status st = input_of(&x, c, residual);
     if (st == PENCL_OK) {
-        int skip = c->worlds.axis ? 0 : 1;
+        st = pn_call_run(
+            &logits, NULL,
+            &(pn_call){
+                .device = p->lm->device, .pool = p->lm->pool, .layer = part, .x = x, .last = true});
+    }
+    if (st == PENCL_OK) {
         st = pencl_array_order(&ordered, logits, order + skip, 3 - skip);
     }
     if (st == PENCL_OK) {
@@ -181,6 +205,7 @@ static pencl_status run_changed(float **out, const changing *c)
     }
     pencl_array_free(ordered);
     pencl_array_free(logits);
+    pencl_array_free(x);
     pencl_layer_free(part);
     return st;
 }
@@ -216,10 +241,23 @@ static pencl_status sweep_point(pencl_patch *p, int i)
     return PENCL_OK;
 }
 
+/* The other model as a whole. */
+static pencl_status run_edited(float **out, const pencl_patch *p)
+{
+    pencl_array *logits = NULL;
+    pencl_lm *lm = p->options->edited;
+    PENCL_TRY(pn_run_tokens(&logits, NULL, lm, lm->body, &p->tokens));
+    pencl_status st = take_logits(out, logits, p);
+    pencl_array_free(logits);
+    return st;
+}
+
 static pencl_status run_all(pencl_patch *p)
 {
     if (p->sweep == PENCL_SWEEP_NONE) {
-        PENCL_TRY(run_changed(&p->logits[1], &(changing){p, -1, {.n = 1}}));
+        PENCL_TRY(p->options->change == PENCL_CHANGE_MODEL
+                      ? run_edited(&p->logits[1], p)
+                      : run_changed(&p->logits[1], &(changing){p, -1, {.n = 1}}));
         p->values[0] = pn_metric_value(p->metric, p->logits[1], p->logits[0]);
         return PENCL_OK;
     }
@@ -241,6 +279,11 @@ static pencl_status check(pencl_lm *lm, size_t n, const pencl_patch_options *o)
                        "the texts have %zu and %zu tokens: they must agree, or be aligned", n,
                        o->n_from);
     }
+    if (o->change == PENCL_CHANGE_MODEL && (o->edited == NULL || o->sweep != PENCL_SWEEP_NONE)) {
+        return PN_FAIL(lm->ctx, PENCL_E_ARG, "%s",
+                       o->edited == NULL ? "there is no edited model"
+                                         : "an edited model has no sweep");
+    }
     if (o->change == PENCL_CHANGE_FROM && o->n_from == 0) {
         return PN_FAIL(lm->ctx, PENCL_E_ARG, "there are no tokens to patch from");
     }
@@ -249,8 +292,10 @@ static pencl_status check(pencl_lm *lm, size_t n, const pencl_patch_options *o)
 
 static pencl_status size_table(pencl_patch *p)
 {
-    p->n_rows = p->sweep == PENCL_SWEEP_NONE ? 1 : p->points->n;
-    for (int i = 0; i < p->n_rows; i++) {
+    bool sweep = p->sweep != PENCL_SWEEP_NONE;
+    p->n_rows = sweep ? p->points->n : 1;
+    p->n_columns = sweep ? 0 : 1;
+    for (int i = 0; sweep && i < p->n_rows; i++) {
         int n = 0;
         PENCL_TRY(pn_patch_n_columns(&n, p, i));
         p->n_columns = n > p->n_columns ? n : p->n_columns;
@@ -272,7 +317,9 @@ static pencl_status make(pencl_patch *p)
     if (o->change == PENCL_CHANGE_FROM) {
         p->shift = (int32_t)o->n_from - (int32_t)p->tokens.n;
     }
-    PENCL_TRY(pencl_points_new(&p->points, p->lm, &select, 1, (int64_t)p->tokens.n));
+    if (o->change != PENCL_CHANGE_MODEL) {
+        PENCL_TRY(pencl_points_new(&p->points, p->lm, &select, 1, (int64_t)p->tokens.n));
+    }
     PENCL_TRY(pn_places(&p->at, p->ctx, o->at, o->n_at, p->tokens.n));
     if (pn_blocks_find(&p->blocks, p->ctx, p->lm->body) != PENCL_OK) {
         p->blocks = (pn_blocks){0};

@@ -108,6 +108,7 @@ pencl_status pn_patch_value(pencl_array **out, const pencl_patch *p, int i)
         return from_file(out, p, at);
     case PENCL_CHANGE_ZERO:
     case PENCL_CHANGE_KNOCK_OUT:
+    case PENCL_CHANGE_MODEL:
         break;
     }
     return pn_scalar_array(out, p->lm->device, PENCL_F32, 0);

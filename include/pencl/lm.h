@@ -57,6 +57,13 @@ typedef struct pencl_capture {
     const char *name;
     pencl_array *array; /* borrowed, as the name */
 } pencl_capture;
+/* None at first; a call makes and fills one itself. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_captures_new(pencl_captures **out,
+                                                          pencl_device *device);
+/* Takes over the array, also when it fails. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_captures_add(pencl_captures *captures,
+                                                          const char *name,
+                                                          pencl_array *array);
 PENCL_API void pencl_captures_free(pencl_captures *captures);
 PENCL_API int pencl_captures_count(const pencl_captures *captures);
 /* In the order in which they were computed; NULL when out of range. Borrowed. */

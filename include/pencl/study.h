@@ -221,10 +221,11 @@ PENCL_API const char *pencl_metric_text(const pencl_metric *metric);
  *     pencl_patch_free(p);
  */
 typedef enum pencl_change {
-    PENCL_CHANGE_FROM,     /* what passed there in the run of other tokens */
-    PENCL_CHANGE_ZERO,     /* zeros */
-    PENCL_CHANGE_MEAN,     /* values given, averaged over their "seq" */
-    PENCL_CHANGE_KNOCK_OUT /* the heads of an attention pattern, see PENCL_EDIT_KNOCK_OUT */
+    PENCL_CHANGE_FROM,      /* what passed there in the run of other tokens */
+    PENCL_CHANGE_ZERO,      /* zeros */
+    PENCL_CHANGE_MEAN,      /* values given, averaged over their "seq" */
+    PENCL_CHANGE_KNOCK_OUT, /* the heads of an attention pattern, see PENCL_EDIT_KNOCK_OUT */
+    PENCL_CHANGE_MODEL      /* another model altogether: pencl_lm_edit's; without a sweep */
 } pencl_change;
 
 /* One run with all points changed at once; or one for each of them and each position or head. The
@@ -234,6 +235,7 @@ typedef enum pencl_sweep { PENCL_SWEEP_NONE, PENCL_SWEEP_POSITION, PENCL_SWEEP_H
 typedef struct pencl_patch_options {
     pencl_change change;
     const char *select;  /* the points; NULL for KNOCK_OUT: every attention pattern */
+    pencl_lm *edited;    /* of MODEL */
     const int32_t *from; /* of FROM */
     size_t n_from;       /* as many as the other tokens, unless align_last */
     int align_last;      /* tokens are counted from the end; those without a partner stay */
@@ -253,8 +255,8 @@ typedef struct pencl_patch_options {
     }
 
 typedef struct pencl_patch pencl_patch;
-/* E_ARG: token counts that differ, no such point or position; E_SHAPE: a value does not fit;
- * E_AXIS: a value without heads; E_TOKEN_RANGE; E_CANCELLED. */
+/* The lm must outlive it. E_ARG: token counts that differ, no such point or position; E_SHAPE: a
+ * value does not fit; E_AXIS: a value without heads; E_TOKEN_RANGE; E_CANCELLED. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_patch_new(pencl_patch **out,
                                                        pencl_lm *lm,
                                                        const int32_t *tokens,
@@ -275,6 +277,10 @@ PENCL_API const char *pencl_patch_row(const pencl_patch *patch, int row, int *bl
 PENCL_API int64_t pencl_patch_column(const pencl_patch *patch, int column);
 /* The metric of the changed model; NAN when out of range, or where a row has fewer columns. */
 PENCL_API double pencl_patch_value(const pencl_patch *patch, int row, int column);
+/* All of them, [layer, position] or [layer, head] ("point" for "layer" where a block has several):
+ * a new array. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_patch_table(pencl_array **out,
+                                                         const pencl_patch *patch);
 /* Logits [vocabulary] of the unchanged model; and, without a sweep, of the changed one (else NULL).
  * Borrowed. */
 PENCL_API const float *pencl_patch_logits(const pencl_patch *patch, int changed);

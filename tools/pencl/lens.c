@@ -9,23 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-enum { PIECE = 64, CELL = 10, LABEL = 6, WIDTH = 100 };
+enum { PIECE = 64, CELL = 10, LABEL = 6 };
 
 /* ---- terminal ---- */
 
-static int terminal_width(void)
-{
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > LABEL + CELL) {
-        return size.ws_col;
-    }
-    return WIDTH;
-}
-
-/* A token in CELL columns: one column a character, control characters as dots. */
+/* A token in CELL columns, the greener the likelier. */
 static void print_cell(const work *w, int32_t token, double prob)
 {
     static const int shades[] = {244, 250, 186, 184, 46}; /* grey to green */
@@ -35,17 +24,8 @@ static void print_cell(const work *w, int32_t token, double prob)
     if (coloured) {
         printf("\033[38;5;%dm", shades[(int)fmin(4, prob * 5)]);
     }
-    int column = 0;
-    for (size_t i = 0; i < size && column < CELL - 1; column++) {
-        size_t n = character_size(piece + i, size - i);
-        if ((unsigned char)piece[i] < 0x20 || n == 0) {
-            putchar('.');
-        } else {
-            fwrite(piece + i, 1, n, stdout);
-        }
-        i += n > 0 ? n : 1;
-    }
-    printf("%*s%s", CELL - column, "", coloured ? "\033[0m" : "");
+    print_field(piece, size, CELL);
+    printf("%s", coloured ? "\033[0m" : "");
 }
 
 static void print_grid(const work *w, const pencl_lens *lens, const int32_t *ids)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 bool colours(void)
@@ -16,6 +17,28 @@ bool colours(void)
     const char *term = getenv("TERM");
     return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0') &&
            (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+int terminal_width(void)
+{
+    struct winsize size;
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20;
+    return known ? size.ws_col : 100;
+}
+
+void print_field(const char *text, size_t size, int columns)
+{
+    int column = 0;
+    for (size_t i = 0; i < size && column < columns - 1; column++) {
+        size_t n = character_size(text + i, size - i);
+        if ((unsigned char)text[i] < 0x20 || n == 0) {
+            putchar('.');
+        } else {
+            fwrite(text + i, 1, n, stdout);
+        }
+        i += n > 0 ? n : 1;
+    }
+    printf("%*s", columns - column, "");
 }
 
 const char *bytes_text(char *to, size_t room, uint64_t bytes)

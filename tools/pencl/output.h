@@ -11,6 +11,12 @@
 /* Standard output is a terminal that may be coloured: NO_COLOR is unset or empty. */
 bool colours(void);
 
+/* Columns of the terminal; 100 where there is none. */
+int terminal_width(void);
+/* Text in so many columns, with a space behind: one column a character, control characters as dots.
+ */
+void print_field(const char *text, size_t size, int columns);
+
 /* "92.93 MiB", in `to`. */
 const char *bytes_text(char *to, size_t room, uint64_t bytes);
 /* "cpu", "gpu", "accelerator", "ref" */

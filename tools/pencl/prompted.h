@@ -34,6 +34,13 @@ typedef struct prompted {
 /* Reads the text, opens the model and calls `look`, whose exit status is returned. A text that is
  * longer than the context is refused. Ctrl-C is caught meanwhile. */
 int with_prompt(const char *name, const prompted_settings *s, int (*look)(const prompted *p));
+/* The ids of another text, or of a list "1,2,3", under the same checks; freed with free(). */
+int prompted_other(int32_t **ids,
+                   size_t *n,
+                   const prompted *p,
+                   const char *name,
+                   const char *text,
+                   const char *list);
 /* For pencl's options: non-zero once Ctrl-C was pressed. */
 int prompted_stopped(void *unused);
 

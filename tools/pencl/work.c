@@ -44,15 +44,27 @@ static void on_log(void *user, pencl_log_level level, const char *category, cons
     }
 }
 
-/* On a terminal only, over one line. */
-static void on_progress(void *user, double done)
+static void show_progress(const work *w, const char *what, double done)
 {
-    const work *w = user;
     if (w->on->quiet || !isatty(STDERR_FILENO)) {
         return;
     }
-    fprintf(stderr, done < 1 ? "\rloading %3.0f %%" : "\r             \r", done * 100);
+    if (done < 1) {
+        fprintf(stderr, "\r%s %3.0f %%", what, done * 100);
+    } else {
+        fprintf(stderr, "\r%*s\r", (int)strlen(what) + 6, "");
+    }
     fflush(stderr);
+}
+
+void work_loading(void *user, double done)
+{
+    show_progress(user, "loading", done);
+}
+
+void work_sweeping(void *user, double done)
+{
+    show_progress(user, "sweeping", done);
 }
 
 double now_ms(void)
@@ -157,7 +169,7 @@ int work_model(work *w, const char *name, const model_settings *s)
     if (status != EXIT_DONE) {
         return status;
     }
-    const pencl_model_options options = {.progress = on_progress, .user = w};
+    const pencl_model_options options = {.progress = work_loading, .user = w};
     double start = now_ms();
     if (pencl_model_open(&w->model, w->device, s->model, &options) != PENCL_OK) {
         return work_failed(w);
