@@ -102,10 +102,22 @@ END_TEST
 START_TEST(bad_texts_are_refused)
 {
     static const char *const bad[] = {
-        "",           "logit",       "logit(",     "logit()",       "logit(the)",
-   "logit(#300)", "logit(#-1)", "entropy(#1)",   "logit(#1) logit(#2)",
-        "logit(#1)-", "2",           "2*",         "nan*logit(#1)", "logit(#99999999999999999999)",
-        "kl(#1)",     "logit(#1x)",
+        "",
+        "logit",
+        "logit(",
+        "logit()",
+        "logit(the)",
+        "logit(#300)",
+        "logit(#-1)",
+        "entropy(#1)",
+        "logit(#1) logit(#2)",
+        "logit(#1)-",
+        "2",
+        "2*",
+        "nan*logit(#1)",
+        "logit(#99999999999999999999)",
+        "kl(#1)",
+        "logit(#1x)",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         pencl_metric *m = NULL;

@@ -18,11 +18,12 @@ static const option options[] = {
              "FILE",
              AT(mean),
              "means over the positions of values in a file (.npy, or what capture wrote)"),
-    OPT_TEXT(0,
-             "select",
-             "S",
-             AT(select),
-             "which values: //Mlp, blocks.*.hook_resid_pre (default: by the sweep)"),
+    OPT_TEXT(
+        0,
+        "select",
+        "S",
+        AT(select),
+        "which values: //TransformerFeedForward, blocks.*.hook_resid_pre (default: by the sweep)"),
     OPT_TEXT(0, "at", "POS,..", AT(at), "at these tokens only; -1 is the last (default: all)"),
     OPT_CHOICE(
         0, "align", "HOW", AT(align), "last", "texts of other lengths: count tokens from the end"),
