@@ -2,10 +2,10 @@
 /* Looking inside from the command line: capture, patch, edits. */
 #include "support/command.h"
 #include "support/folder.h"
+#include "support/golden.h"
 #include "support/page.h"
 
 #include <check.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,19 +126,14 @@ static char folder[TEST_PATH];
 
 static void setup(void)
 {
-    static const char header[] = "\x93NUMPY\x01\x00\x46\x00"
-                                 "{'descr': '<f4', 'fortran_order': False, 'shape': (64,), }"
-                                 "           \n";
-    unsigned char file[sizeof header - 1 + WIDTH * sizeof(float)];
+    const int64_t shape[] = {WIDTH};
     float x[WIDTH];
     const char *device = getenv("PENCL_TEST_DEVICE");
     test_folder_make(folder);
     for (int i = 0; i < WIDTH; i++) {
         x[i] = (float)(i % 3) - 1;
     }
-    memcpy(file, header, sizeof header - 1);
-    memcpy(file + sizeof header - 1, x, sizeof x);
-    test_write(test_path(folder, "x.npy"), file, sizeof file);
+    npy_write(test_path(folder, "x.npy"), "<f4", shape, 1, x);
     setenv("PENCL_DEVICE", device != NULL && *device != '\0' ? device : "ref", 1);
 }
 

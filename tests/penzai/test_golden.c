@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BAR 2e-5 /* float32 against float32 in another order of sums; the values are about 1 */
 
@@ -138,6 +139,53 @@ START_TEST(a_session_gives_the_same_logits)
 }
 END_TEST
 
+/* ---- KVCachingTransformerLM ---- */
+
+/* Tokens at .. at + n - 1 of both rows; their logits against the golden ones. */
+static double call_cached(pencl_kv_lm *kv, const penzai_answers *a, int64_t at, int64_t n)
+{
+    const pencl_axis axes[] = {{"batch", a->batch}, {"seq", n}};
+    int32_t *tokens = penzai_table(a, "tokens");
+    pencl_array *piece = NULL;
+    pencl_array *logits = NULL;
+    double worst = 0;
+    for (int64_t row = 0; row < a->batch; row++) {
+        memmove(tokens + row * n, tokens + row * a->seq + at, (size_t)n * sizeof *tokens);
+    }
+    ck_assert_int_eq(pencl_array_wrap(&piece, device, PENCL_I32, axes, 2, tokens), PENCL_OK);
+    ck_assert_msg(pencl_kv_lm_call(&logits, kv, piece, NULL, 0) == PENCL_OK, "%s",
+                  pencl_error_text(ctx));
+    float *got = calloc((size_t)pencl_array_count(logits), sizeof *got);
+    ck_assert_int_eq(pencl_array_download_f32(logits, got, pencl_array_count(logits)), PENCL_OK);
+    for (int64_t row = 0; row < a->batch; row++) {
+        worst = fmax(worst, penzai_worst(a, PENZAI_CACHED, got + row * n * a->vocabulary,
+                                         row * a->seq + at, n));
+    }
+    free(got);
+    pencl_array_free(logits);
+    pencl_array_free(piece);
+    free(tokens);
+    return worst;
+}
+
+START_TEST(caches_give_penzais_logits)
+{
+    json_t *golden = penzai_golden(_i);
+    open_model(golden, (uint64_t)_i);
+    const penzai_answers a = penzai_answers_of(golden);
+    const pencl_axis batch = {"batch", a.batch};
+    pencl_kv_lm *kv = NULL;
+    ck_assert_int_eq(pencl_kv_lm_from_uncached(&kv, pencl_model_lm(model), a.seq, &batch, 1, 0),
+                     PENCL_OK);
+    double worst = call_cached(kv, &a, 0, 4);
+    worst = fmax(worst, call_cached(kv, &a, 4, a.seq - 4));
+    printf("%-16s cached %.1e\n", penzai_families[_i], worst);
+    ck_assert_msg(worst <= BAR, "%s: %g", penzai_families[_i], worst);
+    pencl_kv_lm_free(kv);
+    json_decref(golden);
+}
+END_TEST
+
 /* ---- element types ---- */
 
 /* penzai gives the logits of parameters in float32; rounding them moves these by less than that. */
@@ -183,6 +231,7 @@ Suite *suite_penzai_golden(void)
     add_case(suite, "families", logits_equal_penzais, PENZAI_FAMILIES);
     add_case(suite, "sizes", sizes_and_orders_of_axes_do_not_matter, N_SIZES);
     add_case(suite, "sessions", a_session_gives_the_same_logits, PENZAI_FAMILIES);
+    add_case(suite, "caches", caches_give_penzais_logits, PENZAI_FAMILIES);
     add_case(suite, "types", stored_types_are_computed_in_float32, N_TYPES);
     return suite;
 }

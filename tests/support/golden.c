@@ -11,6 +11,11 @@ void *golden_npy(const char *name, size_t *count)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", PENCL_TEST_DATA, name);
+    return npy_read(path, count);
+}
+
+void *npy_read(const char *path, size_t *count)
+{
     FILE *f = fopen(path, "rb");
     ck_assert_msg(f != NULL, "%s is missing", path);
     unsigned char head[10];
@@ -26,6 +31,28 @@ void *golden_npy(const char *name, size_t *count)
     fclose(f);
     *count = bytes / 4;
     return data;
+}
+
+void npy_write(const char *path, const char *type, const int64_t *shape, int n, const void *data)
+{
+    char head[256];
+    size_t count = 1;
+    int size =
+        snprintf(head, sizeof head, "{'descr': '%s', 'fortran_order': False, 'shape': (", type);
+    for (int i = 0; i < n; i++) {
+        count *= (size_t)shape[i];
+        size += snprintf(head + size, sizeof head - (size_t)size, "%d,", (int)shape[i]);
+    }
+    size += snprintf(head + size, sizeof head - (size_t)size, "), }\n");
+    ck_assert_int_lt(size, 256);
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    fwrite("\x93NUMPY\x01\x00", 1, 8, f);
+    fputc(size, f);
+    fputc(0, f);
+    fwrite(head, 1, (size_t)size, f);
+    ck_assert_uint_eq(fwrite(data, 4, count, f), count);
+    ck_assert_int_eq(fclose(f), 0);
 }
 
 json_t *golden_json(const char *name)

@@ -31,22 +31,32 @@ int32_t *penzai_table(const penzai_answers *a, const char *key)
     return table;
 }
 
+/* 1 where a token is real in a run, 0 where it is padding. */
+static int32_t *real_tokens(const penzai_answers *a, const char *key)
+{
+    const bool by_position = strcmp(key, "logits_padded_positions") == 0;
+    int32_t *real = penzai_table(a, by_position ? "padded_positions" : "tokens");
+    for (int64_t i = 0; i < a->batch * a->seq; i++) {
+        real[i] = by_position ? real[i] >= 0 : strcmp(key, PENZAI_CACHED) == 0 ? real[i] != 0 : 1;
+    }
+    return real;
+}
+
 double
 penzai_worst(const penzai_answers *a, const char *key, const float *got, int64_t first, int64_t n)
 {
     const json_t *want = json_object_get(a->golden, key);
-    int32_t *positions = penzai_table(a, "padded_positions");
-    const bool padded = strcmp(key, "logits") != 0;
+    int32_t *real = real_tokens(a, key);
     double worst = 0;
     ck_assert_uint_eq(json_array_size(want), (size_t)(a->batch * a->seq * a->vocabulary));
     for (int64_t i = 0; i < n * a->vocabulary; i++) {
         const int64_t at = first * a->vocabulary + i;
         const double d = fabs((double)got[i] - json_number_value(json_array_get(want, (size_t)at)));
-        if ((!padded || positions[at / a->vocabulary] >= 0) && (d > worst || isnan(d))) {
+        if (real[at / a->vocabulary] && (d > worst || isnan(d))) {
             worst = d;
         }
     }
-    free(positions);
+    free(real);
     return worst;
 }
 

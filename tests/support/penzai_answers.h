@@ -8,7 +8,9 @@
 #include <jansson.h>
 
 /* Of an entry of golden data: tokens and padded_positions [batch, seq], logits and
- * logits_padded_positions [batch, seq, vocabulary]. */
+ * logits_padded_positions [batch, seq, vocabulary]; PENZAI_CACHED, of the eight families: fed 4
+ * then 3 tokens to a KVCachingTransformerLM for which token 0 is padding. */
+#define PENZAI_CACHED "logits_kvcache_pad0_4then3"
 typedef struct penzai_answers {
     const json_t *golden;
     int64_t batch;
