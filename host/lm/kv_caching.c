@@ -11,12 +11,20 @@
 static pencl_value *
 extend(const pencl_layer *self, const char *field, pencl_value *x, const pencl_side_inputs *side)
 {
+    if (x == NULL) {
+        return NULL;
+    }
     pencl_value *counts = pencl_side_need(side, PN_SIDE_COUNTS, x);
     pencl_value *positions = pencl_side_need(side, PN_SIDE_KV_TOKEN_POSITIONS, x);
     if (counts == NULL || positions == NULL) {
         return NULL;
     }
-    pencl_value *cache = pencl_value_of(pencl_layer_variable(self, field), x);
+    pencl_variable *variable = pencl_layer_variable(self, field);
+    if (variable != NULL && pencl_variable_form_of(variable) == PENCL_FROZEN) {
+        return pn_graph_fail(x->graph, PENCL_E_ARG, "the frozen %s \"%s\" cannot be written",
+                             pencl_variable_type_name(variable), pencl_variable_label(variable));
+    }
+    pencl_value *cache = pencl_value_of(variable, x);
     pencl_value *all = pn_value_cache_write(cache, x, counts);
     int64_t slots = pencl_value_size(positions, PENCL_AXIS_KV_SEQ);
     return pencl_value_rename(pencl_value_slice(all, PENCL_AXIS_KV_SEQ, 0, slots),

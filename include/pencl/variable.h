@@ -92,7 +92,7 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_variable_update(pencl_variable *var
                                                              const pencl_variable *frozen);
 /* A new value for a mutable variable: the same axes in any order (E_SHAPE), integers for integers
  * (E_DTYPE). Written in place while nobody shares the memory and the dtype stays; graphs traced
- * before see it only then. */
+ * before see it only then, models and sessions always. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_variable_set_value(pencl_variable *variable,
                                                                 const pencl_array *value);
 
