@@ -32,8 +32,7 @@ static const char *bytes(uint64_t n)
 /* ---- what is in the tree ---- */
 
 /* Distinct values of a number field of layers of a type, in order of appearance. */
-static void
-add_numbers(summary_line *line, const outline *o, const char *type, const char *field, int *count)
+static void add_numbers(summary_line *line, const outline *o, const char *type, const char *field)
 {
     double seen[8];
     int n = 0;
@@ -46,7 +45,6 @@ add_numbers(summary_line *line, const outline *o, const char *type, const char *
         for (int k = 0; k < n; k++) {
             known |= !(seen[k] < x) && !(seen[k] > x);
         }
-        ++*count;
         if (!known && n < 8) {
             add(line, "%s%g", n > 0 ? " and " : "", x);
             seen[n++] = x;
@@ -54,11 +52,17 @@ add_numbers(summary_line *line, const outline *o, const char *type, const char *
     }
 }
 
+/* How often layers of a type are called: those inside a LayerStack once for each of its layers. */
 static int count_type(const outline *o, const char *type)
 {
     int n = 0;
     for (int i = 0; i < o->n; i++) {
-        n += strcmp(outline_type(&o->nodes[i]), type) == 0;
+        int times = strcmp(outline_type(&o->nodes[i]), type) == 0;
+        for (int up = o->nodes[i].parent; times > 0 && up >= 0; up = o->nodes[up].parent) {
+            bool stack = strcmp(outline_type(&o->nodes[up]), "LayerStack") == 0;
+            times *= stack ? (int)pencl_layer_number(o->nodes[up].layer, "stack_axis_size") : 1;
+        }
+        n += times;
     }
     return n;
 }
@@ -108,28 +112,22 @@ static void heads_line(summary_line *line, const pencl_transformer_metadata *m)
 
 static void attention_line(summary_line *line, const outline *o)
 {
-    int n = 0;
-    int windows = 0;
-    size_t start = strlen(line->text);
-    add(line, "rope ");
-    add_numbers(line, o, "ApplyRoPE", "max_wavelength", &n);
-    if (n == 0) {
-        add_numbers(line, o, "ApplyRoPEToSubset", "max_wavelength", &n);
-    }
-    if (n == 0) {
-        line->text[start] = '\0';
-        add(line, "no rope");
-    }
-    summary_line size = {0};
-    add_numbers(&size, o, "ApplyCausalSlidingWindowAttentionMask", "sliding_window_size", &windows);
+    static const char sliding[] = "ApplyCausalSlidingWindowAttentionMask";
+    const int windows = count_type(o, sliding);
+    const bool some = count_type(o, "ApplyRoPEToSubset") > 0;
+    const bool all = count_type(o, "ApplyRoPE") > 0;
+    add(line, all || some ? "rope " : "no rope");
+    add_numbers(line, o, some ? "ApplyRoPEToSubset" : "ApplyRoPE", "max_wavelength");
     if (windows > 0) {
-        add(line, ", window %s in %d of %d blocks", size.text, windows,
+        add(line, ", window ");
+        add_numbers(line, o, sliding, "sliding_window_size");
+        add(line, " in %d of %d blocks", windows,
             windows + count_type(o, "ApplyCausalAttentionMask"));
     }
-    n = 0;
-    summary_line caps = {0};
-    add_numbers(&caps, o, "TanhSoftCap", "soft_cap", &n);
-    add(line, "%s%s", n > 0 ? ", soft cap " : "", caps.text);
+    if (count_type(o, "TanhSoftCap") > 0) {
+        add(line, ", soft cap ");
+        add_numbers(line, o, "TanhSoftCap", "soft_cap");
+    }
 }
 
 /* Keys and values in float32, and positions: what each token takes. */

@@ -256,7 +256,8 @@ void outline_fields(page *to, const pencl_layer *layer, bool all)
     const pencl_attribute *a = pencl_layer_attributes(layer, &n);
     const char *space = "";
     for (int i = 0; i < n; i++) {
-        bool usual = ends_with(a[i].name, "_axis") || ends_with(a[i].name, "_input_name") ||
+        bool usual = (ends_with(a[i].name, "_axis") && strcmp(a[i].name, "stack_axis") != 0) ||
+                     ends_with(a[i].name, "_input_name") ||
                      strcmp(a[i].name, "masked_out_value") == 0;
         if (usual && !all) {
             continue;
