@@ -111,7 +111,9 @@ START_TEST(residual_adds_and_branches_join)
                times_four);
     expect_map(PN_NN_LIST(ctx, "BranchAndMultiplyTogether", by(2), by(3)), square_times_six);
     refuse(pn_nn_list(ctx, "BranchAndAddTogether", NULL, 0), PENCL_E_ARITY,
-           "requires at least one branch");
+           "BranchAndAddTogether requires at least one branch");
+    refuse(pn_nn_list(ctx, "BranchAndMultiplyTogether", NULL, 0), PENCL_E_ARITY,
+           "BranchAndMultiplyTogether requires at least one branch");
 }
 END_TEST
 

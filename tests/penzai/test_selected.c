@@ -129,6 +129,8 @@ START_TEST(count_and_assert_count_is)
     ck_assert_int_eq(pencl_selection_count(s), 2);
     expect_failed(pencl_selection_assert_count_is(s, 3), PENCL_E_ARITY,
                   "3 selected nodes are expected, there are 2");
+    expect_failed(pencl_selection_assert_count_is(instances("Softmax"), 1), PENCL_E_ARITY,
+                  "1 selected nodes are expected, there are 2");
 }
 END_TEST
 
