@@ -145,16 +145,19 @@ END_TEST
 /* Row 0 padded left, row 1 padded right and shorter: each goes on as it would alone. */
 START_TEST(batched_prompts_go_on_as_alone)
 {
-    const int32_t ids[2][6] = {{PAD, 1, 72, 263, 8, 200}, {1, 72, 263, PAD, PAD, PAD}};
-    int32_t got[2][7];
-    int32_t want[2][7];
-    pencl_sample_options o = PENCL_SAMPLE_OPTIONS_INIT;
-    o.sampler.temperature = 0;
-    o.max_steps = 7;
-    ck_assert_int_eq(sample(got[0], ids[0], 2, 6, &o), 7);
-    greedy(want[0], PROMPT, 5, 7);
-    greedy(want[1], PROMPT, 3, 7);
-    ck_assert_mem_eq(got, want, sizeof got);
+    for (int length = 1; length <= 5; length++) {
+        int32_t ids[2][6] = {{PAD, 1, 72, 263, 8, 200}, {PAD, PAD, PAD, PAD, PAD, PAD}};
+        int32_t got[2][7];
+        int32_t want[2][7];
+        pencl_sample_options o = PENCL_SAMPLE_OPTIONS_INIT;
+        o.sampler.temperature = 0;
+        o.max_steps = 7;
+        memcpy(ids[1], PROMPT, (size_t)length * sizeof *PROMPT);
+        ck_assert_int_eq(sample(got[0], ids[0], 2, 6, &o), 7);
+        greedy(want[0], PROMPT, 5, 7);
+        greedy(want[1], PROMPT, length, 7);
+        ck_assert_mem_eq(got, want, sizeof got);
+    }
 }
 END_TEST
 
