@@ -92,6 +92,7 @@ VERB(index_beyond, index, "seq", 5)
 VERB(index_before, index, "seq", -6)
 VERB(insert_used, insert_axis, "seq")
 VERB(insert_empty, insert_axis, "")
+VERB(insert_ninth, insert_axis, "ninth")
 VERB(broadcast_other, broadcast_to, AXES({"seq", 4}, {"batch", 2}), 2)
 VERB(broadcast_one, broadcast_to, AXES({"one", 4}), 1)
 VERB(broadcast_twice, broadcast_to, AXES({"batch", 4}, {"batch", 4}), 2)
@@ -99,6 +100,7 @@ VERB(broadcast_huge, broadcast_to, AXES({"a", INT64_C(1) << 40}, {"b", INT64_C(1
 VERB(broadcast_positional, broadcast_to, AXES({"", 4}, {"", 3}), 2)
 VERB(broadcast_fewer, broadcast_to, AXES({"", 3}), 1)
 VERB(split_sizes, split, "seq", AXES({"a", 2}, {"b", 3}), 2)
+VERB(split_nine, split, "a", AXES({"a1", 1}, {"a2", 1}), 2)
 VERB(split_used, split, "seq", AXES({"a", 5}, {"heads", 1}), 2)
 VERB(split_huge, split, "none", AXES({"a", 0}, {"b", INT64_MAX}, {"c", INT64_MAX}), 3)
 VERB(merge_unknown, merge, NAMES("seq", "foo"), 2, "x")
@@ -152,6 +154,10 @@ static const verb_row verb_rows[] = {
     ROW(index_before, "seq=5", E_SHAPE, "axis \"seq\" has no element -6"),
     ROW(insert_used, "seq=5", E_AXIS, "axis \"seq\" would be repeated"),
     ROW(insert_empty, "seq=5", E_AXIS, "must not be empty"),
+    ROW(insert_ninth,
+        "a=1 b=1 c=1 d=1 e=1 f=1 g=1 h=1",
+        E_LIMIT,
+        "there is no room for axis \"ninth\": 8 axes at most"),
     ROW(broadcast_other,
         "seq=5 heads=4",
         E_SHAPE,
@@ -162,6 +168,7 @@ static const verb_row verb_rows[] = {
     ROW(broadcast_positional, "2 3 seq=5", E_SHAPE, "positional sizes differ"),
     ROW(broadcast_fewer, "2 3 seq=5", E_SHAPE, "it has fewer positional axes"),
     ROW(split_sizes, "seq=5", E_SHAPE, "the parts of axis \"seq\" do not multiply to it"),
+    ROW(split_nine, "a=1 b=1 c=1 d=1 e=1 f=1 g=1 h=1", E_LIMIT, "axis \"a\" cannot become 2 axes"),
     ROW(split_used, "seq=5 heads=4", E_AXIS, "axis \"heads\" would be repeated"),
     ROW(split_huge, "none=0", E_LIMIT, "too many elements"),
     ROW(merge_unknown, "seq=5", E_AXIS, "no axis is named \"foo\""),
