@@ -154,7 +154,17 @@ START_TEST(groups_are_told_apart)
         pencl_layer_free(layer);
     }
     pencl_layer *named = PN_NN_NAMED_GROUP(ctx, "g", by(1));
+    pencl_layer *checked = NULL;
+    const pencl_attribute given[] = {
+        {.name = "input_like", .kind = PENCL_FIELD_TEXT, .text = "{**B}"},
+        {.name = "output_like", .kind = PENCL_FIELD_TEXT, .text = "{**B}"},
+        {.name = "sublayers", .kind = PENCL_FIELD_LAYERS, .layers = &named, .n = 1}};
+    ok(pencl_layer_from_attributes(&checked, ctx, pencl_layer_type_named("CheckedSequential"),
+                                   given, 3));
     ck_assert_int_eq(pencl_layer_is_group(named, NULL), 1);
+    ck_assert_int_eq(pencl_layer_is_group(checked, NULL), 1);
+    ck_assert_int_eq(pencl_layer_is_anonymous_sequential(checked, NULL), 0);
+    pencl_layer_free(checked);
     pencl_layer_free(named);
 }
 END_TEST

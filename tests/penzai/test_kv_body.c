@@ -275,6 +275,46 @@ START_TEST(a_pad_among_tokens_vanishes)
 }
 END_TEST
 
+/* ---- several batch axes ---- */
+
+/* Tokens come with their axes in any order; logits have that of the wrapper's. */
+START_TEST(batch_axes_may_be_several)
+{
+    enum { USERS = 2, SAMPLES = 3, N = 4 };
+    const pencl_axis batch[] = {{"users", USERS}, {"samples", SAMPLES}};
+    const pencl_axis axes[] = {{"samples", SAMPLES}, {"seq", N}, {"users", USERS}};
+    static const char *const names[] = {"users", "samples", "seq", "vocabulary"};
+    int32_t ids[SAMPLES][N][USERS];
+    for (int i = 0; i < SAMPLES * N * USERS; i++) {
+        ids[i / (N * USERS)][i / USERS % N][i % USERS] = 7; /* all but the row below */
+    }
+    for (int i = 0; i < N; i++) {
+        ids[2][i][1] = tokens[i];
+    }
+    pencl_kv_lm *kv = NULL;
+    pencl_array *all = NULL;
+    pencl_array *logits = NULL;
+    pencl_array *one = NULL;
+    pencl_array *row = NULL;
+    CHECK_OK(pencl_kv_lm_from_uncached(&kv, lm, CACHE, batch, 2, PAD));
+    CHECK_OK(pencl_array_wrap(&all, device, PENCL_I32, axes, 3, ids));
+    CHECK_OK(pencl_kv_lm_call(&logits, kv, all, NULL, 0));
+    for (int i = 0; i < 4; i++) {
+        ck_assert_str_eq(pencl_array_axis(logits, i)->name, names[i]);
+    }
+    CHECK_OK(pencl_array_index(&one, logits, "users", 1));
+    CHECK_OK(pencl_array_index(&row, one, "samples", 2));
+    for (int i = 0; i < N; i++) {
+        expect_row(row, i, i);
+    }
+    pencl_array_free(row);
+    pencl_array_free(one);
+    pencl_array_free(logits);
+    pencl_array_free(all);
+    pencl_kv_lm_free(kv);
+}
+END_TEST
+
 /* ---- what cannot be cached ---- */
 
 START_TEST(an_unbound_lm_names_its_slot)
@@ -313,6 +353,7 @@ Suite *suite_penzai_kv_body(void)
     tcase_add_test(tc, explicit_masks_are_over_all_slots);
     tcase_add_test(tc, what_the_wrapper_makes_cannot_be_given);
     tcase_add_test(tc, a_pad_among_tokens_vanishes);
+    tcase_add_test(tc, batch_axes_may_be_several);
     tcase_add_test(tc, an_unbound_lm_names_its_slot);
     suite_add_tcase(suite, tc);
     return suite;

@@ -230,6 +230,10 @@ START_TEST(forgotten_slots_stay_hidden)
     feed_and_expect(kv, 4, 4);
     CHECK_OK(pencl_kv_lm_truncate(kv, 8));
     feed_and_expect(kv, 4, 6);
+    /* the old slots 4 and on have positions 0 and on: nearer than the new ones' */
+    CHECK_OK(pencl_kv_lm_reset(kv));
+    feed_and_expect(kv, 0, 4);
+    feed_and_expect(kv, 4, 1);
     pencl_kv_lm_free(kv);
     unsetenv("PENCL_PASSES");
 }
@@ -244,6 +248,9 @@ START_TEST(forks_go_their_own_way)
     CHECK_OK(pencl_kv_lm_fork(&fork, kv));
     free(feed(fork, other, 0, 3));
     feed_and_expect(kv, 5, 4);
+    CHECK_OK(pencl_kv_lm_truncate(fork, 5)); /* to slots that the first one has written since */
+    free(feed(fork, other, 0, 3));
+    feed_and_expect(kv, 9, 3);
     CHECK_OK(pencl_kv_lm_truncate(fork, 5));
     pencl_kv_lm_free(kv);
     feed_and_expect(fork, 5, 7);
