@@ -62,6 +62,17 @@ void work_loading(void *user, double done)
     show_progress(user, "loading", done);
 }
 
+void work_reading(void *user, double done)
+{
+    show_progress(user, "reading", done);
+}
+
+int work_stopped(void *unused)
+{
+    (void)unused;
+    return interrupted();
+}
+
 void work_sweeping(void *user, double done)
 {
     show_progress(user, "sweeping", done);

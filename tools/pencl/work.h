@@ -88,7 +88,10 @@ int work_failed(const work *w);
 /* How far something long is, 0 .. 1, over one line of a terminal; 1 wipes it out. For pencl's
  * options: `user` is the work. */
 void work_loading(void *user, double done);
+void work_reading(void *user, double done);
 void work_sweeping(void *user, double done);
+/* Non-zero once Ctrl-C was pressed. */
+int work_stopped(void *unused);
 /* "pencl: ..." on standard error unless -q was given. */
 void work_tell(const work *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The closing line: device, speeds, memory. Times in ms; a speed without tokens is left out. */
