@@ -15,7 +15,8 @@ static int count_attention(pencl_layer *layer)
     while (pn_next_child(&child, layer)) {
         n += child.node.layer != NULL ? count_attention(child.node.layer) : 0;
     }
-    return n;
+    bool stack = strcmp(pencl_layer_type_of(layer)->name, "LayerStack") == 0;
+    return stack ? n * (int)pencl_layer_number(layer, "stack_axis_size") : n;
 }
 
 /* ---- making ---- */
@@ -150,7 +151,9 @@ pencl_status pn_caches_copy(const pn_caches *to, const pn_caches *from, int64_t 
 
 pencl_status pn_caches_empty(const pn_caches *c, int64_t slot)
 {
-    const pn_part *part = &pn_variable_store(pn_caches_positions(c))->parts[0];
+    pn_store *store = NULL;
+    PENCL_TRY(pn_variable_writable(&store, pn_caches_positions(c)));
+    const pn_part *part = &store->parts[0];
     const size_t bytes = sizeof(int32_t);
     for (int64_t k = 0; slot < c->capacity && k < c->n_batch; k++) {
         size_t at = part->offset + (size_t)(k * c->capacity + slot) * bytes;

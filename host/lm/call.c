@@ -93,12 +93,15 @@ static pencl_status trace(pencl_value **out, pencl_graph *g, const pn_call *c)
     pencl_value *x = pencl_graph_array(g, c->x);
     pencl_side_inputs side = {0};
     pn_spec positions = {.dtype = PENCL_I32};
-    pn_spec_push(&positions, PENCL_AXIS_SEQ, pencl_value_size(x, PENCL_AXIS_SEQ));
+    int64_t seq = pn_spec_size(&c->x->view.spec, PENCL_AXIS_SEQ);
+    pn_spec_push(&positions, PENCL_AXIS_SEQ, seq);
     if (c->positions != NULL) {
         positions = c->positions->view.spec;
     }
-    PENCL_TRY(pn_side_set(&side, ctx, PN_SIDE_TOKEN_POSITIONS,
-                          pn_graph_input(g, PN_INPUT_POSITIONS, &positions)));
+    if (c->positions != NULL || pn_spec_find(&c->x->view.spec, PENCL_AXIS_SEQ) >= 0) {
+        PENCL_TRY(pn_side_set(&side, ctx, PN_SIDE_TOKEN_POSITIONS,
+                              pn_graph_input(g, PN_INPUT_POSITIONS, &positions)));
+    }
     for (int i = 0; i < c->side.n; i++) {
         pencl_value *v = pencl_graph_array(g, c->side.items[i].array);
         PENCL_TRY(pn_side_set(&side, ctx, c->side.items[i].name, v));

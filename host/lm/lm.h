@@ -38,8 +38,9 @@ typedef struct pn_plan_key {
 typedef struct pn_kept_plan {
     pn_plan_key key;
     pn_plan *plan;
-    uint64_t used; /* by lm->clock, for throwing out the oldest */
-    int n_slots;   /* of caches, in the order of pn_caches.variables */
+    uint64_t used;  /* by lm->clock, for throwing out the oldest */
+    uint64_t moved; /* ctx->n_moved when it was made: another one now, and it is stale */
+    int n_slots;    /* of caches, in the order of pn_caches.variables */
     int *slots;
 } pn_kept_plan;
 

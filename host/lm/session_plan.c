@@ -93,6 +93,7 @@ static pencl_status make(pn_kept_plan *k, const pencl_session *s, const pn_plan_
         drop(k);
     }
     k->key = *key;
+    k->moved = s->lm->ctx->n_moved;
     return st;
 }
 
@@ -109,6 +110,9 @@ static pn_kept_plan *find(pencl_lm *lm, const pn_plan_key *key)
     pn_kept_plan *oldest = &lm->plans[0];
     for (int i = 0; i < PN_KEPT_PLANS; i++) {
         pn_kept_plan *k = &lm->plans[i];
+        if (k->plan != NULL && k->moved != lm->ctx->n_moved) {
+            drop(k); /* a variable may lie elsewhere now */
+        }
         if (k->plan != NULL && same_key(&k->key, key)) {
             return k;
         }
@@ -116,6 +120,17 @@ static pn_kept_plan *find(pencl_lm *lm, const pn_plan_key *key)
     }
     drop(oldest);
     return oldest;
+}
+
+/* Snapshots of the caches keep what they have: those that are shared move before they are written.
+ */
+static pencl_status own_memory(const pn_caches *caches)
+{
+    for (int i = 0; i < caches->n; i++) {
+        pn_store *store = NULL;
+        PENCL_TRY(pn_variable_writable(&store, caches->variables[i]));
+    }
+    return PENCL_OK;
 }
 
 pencl_status pn_session_plan(pn_plan **out, pencl_session *s, const pn_feed *feed, int64_t n_tokens)
@@ -127,6 +142,7 @@ pencl_status pn_session_plan(pn_plan **out, pencl_session *s, const pn_feed *fee
                        .wanted = feed->wanted,
                        .side = feed->side};
     pn_copy(key.matmul, sizeof key.matmul, s->matmul);
+    PENCL_TRY(own_memory(s->caches));
     pn_kept_plan *k = find(lm, &key);
     if (k->plan == NULL) {
         PENCL_TRY(make(k, s, &key));

@@ -89,8 +89,8 @@ pencl_status pn_variable_new(pencl_variable **out,
 pn_store *pn_variable_store(const pencl_variable *variable); /* borrowed; NULL: a slot */
 /* Of the value, or what a slot expects; NULL when it expects nothing. Borrowed. */
 const pn_spec *pn_variable_spec(const pencl_variable *variable);
-/* The storage, for writing in place: copied first when a snapshot or another variable shares it.
- * Borrowed. E_ARG unless the variable is mutable. */
+/* The storage, for writing in place: copied first when a snapshot or another variable shares it;
+ * who asks binds it to plans. Borrowed. E_ARG unless the variable is mutable. */
 pencl_status pn_variable_writable(pn_store **out, pencl_variable *variable);
 const char *pn_variable_type_name(pencl_variable_kind kind, pencl_variable_form form);
 /* 'Parameter "label" float32(| embedding:8)' */
@@ -125,6 +125,8 @@ void pn_layers_add(pn_layers *list, pencl_layer *layer); /* takes over */
 pencl_layer *pn_nn_list_of(pencl_ctx *ctx, const char *type, pn_layers *list);
 
 pencl_layer *pn_nn_identity(pencl_ctx *ctx);
+/* `n` layers of one structure, their variables along the axis. */
+pencl_layer *pn_nn_layer_stack(pencl_ctx *ctx, pencl_layer *sublayers, const char *axis, int64_t n);
 pencl_layer *pn_nn_residual(pencl_ctx *ctx, pencl_layer *delta);
 /* The sublayers in the order of penzai's fields. */
 typedef struct pn_nn_attention_parts {

@@ -184,6 +184,14 @@ pencl_status pencl_variable_get_slot(pencl_variable **out, const pencl_variable 
 
 /* ---- writing ---- */
 
+/* Other memory from here on; takes the content over. */
+static void move_to(pencl_variable *v, pn_content *content)
+{
+    pn_content_release(v->content);
+    v->content = content;
+    v->ctx->n_moved++;
+}
+
 pencl_status pencl_variable_update(pencl_variable *v, const pencl_variable *frozen)
 {
     pn_error_clear(v->ctx);
@@ -194,9 +202,7 @@ pencl_status pencl_variable_update(pencl_variable *v, const pencl_variable *froz
             v->ctx, PENCL_E_ARG, "cannot update the %s \"%s\" with the incompatible %s \"%s\"",
             pencl_variable_type_name(v), v->label, pencl_variable_type_name(frozen), frozen->label);
     }
-    pn_content *old = v->content;
-    v->content = pn_content_hold(frozen->content);
-    pn_content_release(old);
+    move_to(v, pn_content_hold(frozen->content));
     return PENCL_OK;
 }
 
@@ -238,8 +244,7 @@ static pencl_status write_value(pencl_variable *v, const pencl_array *value)
     pn_content *c = NULL;
     PENCL_TRY(pn_store_of_array(&fresh, value, store->n_row_axes));
     PENCL_TRY(pn_content_new(&c, v->ctx, fresh));
-    pn_content_release(v->content);
-    v->content = c;
+    move_to(v, c);
     return PENCL_OK;
 }
 

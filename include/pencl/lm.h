@@ -107,6 +107,28 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_lm_call(pencl_array **out,
                                                      const pencl_array *tokens,
                                                      const pencl_lm_call_options *options);
 
+/* penzai's stateless_call: any layer on x with variables that stay outside of it. `values` are
+ * frozen and go into the slots of their kind and label (pencl_layer_unbind_variables leaves these);
+ * updated[n] (yours) are the values after the call, in the same order. The layer and the given
+ * values never change: mutable variables that are still inside are read only, so that a state that
+ * would be written is E_ARG. token_positions are 0, 1, ... along x's "seq" unless given. E_ARG
+ * also: a value that is not frozen, or has no slot; E_UNBOUND: a slot that stays empty and is read;
+ * E_SHAPE, E_DTYPE: not what a slot expects; errors of the layers.
+ *
+ *     pencl_layer_unbind_variables(&empty, &states, &n, ctx, body, pencl_variable_is_state, NULL);
+ *     for (int i = 0; i < n; i++) pencl_variable_freeze(&before[i], states[i]);
+ *     pencl_layer_stateless_call(&y, after, empty, before, n, x, NULL); // again, and again the
+ * same
+ */
+PENCL_API PENCL_NODISCARD pencl_status
+pencl_layer_stateless_call(pencl_array **out,
+                           pencl_variable **updated,
+                           pencl_layer *layer,
+                           pencl_variable *const values[],
+                           int n,
+                           const pencl_array *x,
+                           const pencl_lm_call_options *options);
+
 /* ---- sessions: one growing sequence ---- */
 typedef struct pencl_session_options {
     int64_t context;    /* tokens at most; 0: 4096 */
