@@ -159,12 +159,15 @@ START_TEST(the_form_of_the_model_does_not_matter)
 }
 END_TEST
 
-START_TEST(gpt_neox)
+/* A model of golden parameters, its axes in some order. */
+static void compare_golden(const char *name, const char *adapter)
 {
-    static const pencl_lora lora = {LORA "neox", 1};
+    char file_name[64];
+    const pencl_lora lora = {adapter, 1};
     const char *path = test_path(folder, "model.safetensors");
-    json_t *golden = golden_json("lora/neox.json");
-    penzai_file file = penzai_file_of(golden, 5); /* axes in some order */
+    snprintf(file_name, sizeof file_name, "lora/%s.json", name);
+    json_t *golden = golden_json(file_name);
+    penzai_file file = penzai_file_of(golden, 5);
     penzai_write(&file, path);
     penzai_file_free(&file);
     ok(pencl_model_open(&model, device, path, NULL));
@@ -173,10 +176,21 @@ START_TEST(gpt_neox)
     ok(pencl_lm_add_loras(&lm, pencl_model_lm(model), &lora, 1));
     const double without = penzai_call(&a, pencl_model_lm(model), NULL, "logits_without");
     const double with = penzai_call(&a, lm, NULL, "logits");
-    printf("GPT-NeoX: without %.1e, with %.1e\n", without, with);
+    printf("%s: without %.1e, with %.1e\n", name, without, with);
     ck_assert_msg(without <= 2e-5 && with <= 2e-5, "%g, with the adapter %g", without, with);
     pencl_lm_free(lm);
     json_decref(golden);
+}
+
+START_TEST(gpt_neox)
+{
+    compare_golden("neox", LORA "neox");
+}
+END_TEST
+
+START_TEST(blocks_in_a_stack)
+{
+    compare_golden("stack", LORA "stack");
 }
 END_TEST
 
@@ -264,6 +278,7 @@ Suite *suite_lm_lora(void)
     tcase_add_loop_test(tc, any_pass_may_be_left_out, 0, N_PASSES + 1);
     tcase_add_test(tc, the_form_of_the_model_does_not_matter);
     tcase_add_test(tc, gpt_neox);
+    tcase_add_test(tc, blocks_in_a_stack);
     tcase_add_test(tc, weights_are_shared_and_labels_differ);
     tcase_add_test(tc, a_scale_of_0_changes_nothing);
     tcase_add_test(tc, sizes_count_adapters_and_files_do_not_have_them);

@@ -15,8 +15,11 @@ Usage: lora.py
   neox/         for all matrices of a GPT-NeoX, and its head, embed_out
   neox.json     that model: config, params (golden ones, penzai/README.json), tokens [batch, seq], and the logits
                 [batch, seq, vocabulary] without and with the adapter
+  stack/        for a few matrices of llama_gqa of penzai_more/stacked.json, one of them in one block only
+  stack.json    that model, in the same form
 
-transformers and PEFT compute everything; forward.py must agree with the GPT-NeoX without its adapter.
+transformers and PEFT compute everything; forward.py must agree with the GPT-NeoX without its adapter,
+and the logits of the stack with penzai's.
 """
 import json
 import shutil
@@ -164,6 +167,16 @@ def rename_head(path):
     safetensors.torch.save_file(renamed, path, metadata={"format": "pt"})
 
 
+def write_model(name, config, shapes, tokens, plain, adapted):
+    print(name, "differs from the model alone by", abs(adapted - plain).max())
+    content = {"config": config, "params": shapes, "tokens": tokens}
+    content |= {k: [float(f"{v:.7g}") for v in a.ravel()]
+                for k, a in (("logits_without", plain), ("logits", adapted))}
+    lines = [f"{json.dumps(k)}:{json.dumps(v, separators=(',', ':'))}" for k, v in content.items()]
+    (FOLDER / f"{name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    return [f"{name}.json"]
+
+
 def neox(generator):
     shapes = neox_shapes()
     ours = forward.Model(NEOX, {label: export.golden_values(label, axes) for label, axes in shapes.items()})
@@ -186,21 +199,58 @@ def neox(generator):
     save(model, "neox")
     rename_head(FOLDER / "neox/adapter_model.safetensors")
     adapted = model(tokens).logits.numpy()
-    print("neox differs from the model alone by", abs(adapted - plain).max())
-    content = {"config": NEOX, "params": shapes, "tokens": NEOX_TOKENS}
-    content |= {k: [float(f"{v:.7g}") for v in a.ravel()]
-                for k, a in (("logits_without", plain), ("logits", adapted))}
-    lines = [f"{json.dumps(k)}:{json.dumps(v, separators=(',', ':'))}" for k, v in content.items()]
-    (FOLDER / "neox.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    return ["neox.json"]
+    return write_model("neox", NEOX, shapes, NEOX_TOKENS, plain, adapted)
+
+
+def stack_state(config, get):
+    """transformers' weights of a stacked model; get(label, axes...) gives a parameter in that order."""
+    heads, d = config["num_kv_heads"] * config["query_head_multiplier"], config["projection_dim"]
+    width, kv_heads = config["embedding_dim"], config["num_kv_heads"]
+    query, key = ("head_groups", "query_heads", "projection"), ("head_groups", "projection")
+    parts = {"input_layernorm": ("pre_attention_norm/scale", ("embedding",), (width,)),
+             "self_attn.q_proj": ("attention/query", (*query, "embedding"), (heads * d, width)),
+             "self_attn.k_proj": ("attention/key", (*key, "embedding"), (kv_heads * d, width)),
+             "self_attn.v_proj": ("attention/value", (*key, "embedding"), (kv_heads * d, width)),
+             "self_attn.o_proj": ("attention/output", ("embedding", *query), (width, heads * d)),
+             "post_attention_layernorm": ("pre_ffw_norm/scale", ("embedding",), (width,)),
+             "mlp.gate_proj": ("mlp/gating_linear", ("neurons", "embedding"), (-1, width)),
+             "mlp.up_proj": ("mlp/value_linear", ("neurons", "embedding"), (-1, width)),
+             "mlp.down_proj": ("mlp/out_linear", ("embedding", "neurons"), (width, -1))}
+    state = {"model.embed_tokens.weight": get("embedder.embeddings", "vocabulary", "embedding"),
+             "model.norm.weight": get("final_norm/scale.weights", "embedding"),
+             "lm_head.weight": get("lm_head.weights", "vocabulary", "embedding")}
+    for theirs, (ours, axes, shape) in parts.items():
+        for b, values in enumerate(get(f"blocks/{ours}.weights", "blocks", *axes)):
+            state[f"model.layers.{b}.{theirs}.weight"] = values.reshape(shape)
+    return {k: torch.from_numpy(np.ascontiguousarray(v, dtype=np.float32)) for k, v in state.items()}
+
+
+def stack(generator):
+    golden = json.loads((manifest.GOLDEN / "penzai_more/stacked.json").read_text())["llama_gqa"]
+    c, shapes, tokens = golden["config"], golden["params"], golden["tokens"]
+    ours = forward.Model(c, {label: export.golden_values(label, axes) for label, axes in shapes.items()})
+    lm = transformers.LlamaForCausalLM(transformers.LlamaConfig(
+        vocab_size=c["vocab_size"], hidden_size=c["embedding_dim"], intermediate_size=c["mlp_hidden_dim"],
+        num_hidden_layers=c["num_decoder_blocks"], head_dim=c["projection_dim"],
+        num_attention_heads=c["num_kv_heads"] * c["query_head_multiplier"], num_key_value_heads=c["num_kv_heads"],
+        rms_norm_eps=c["rms_norm_eps"], tie_word_embeddings=False, attn_implementation="eager",
+        rope_parameters={"rope_type": "default", "rope_theta": c["rope_wavelength"]})).float().eval()
+    lm.load_state_dict(stack_state(c, ours.get))
+    plain = lm(torch.tensor(tokens)).logits.numpy()
+    assert abs(plain - np.array(golden["logits"]).reshape(plain.shape)).max() < 5e-6
+    some = ["q_proj", "o_proj", "up_proj", "layers.1.mlp.down_proj"]
+    model = peft.get_peft_model(lm, peft.LoraConfig(r=3, lora_alpha=4, target_modules=some), "stack")
+    fill(model, "stack", generator)
+    save(model, "stack")
+    return write_model("stack", c, shapes, tokens, plain, model(torch.tensor(tokens)).logits.numpy())
 
 
 @torch.no_grad()
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     generator = torch.Generator().manual_seed(SEED)
-    written = tiny(generator) + neox(generator)
-    for folder in ("first", "neox"):
+    written = tiny(generator) + neox(generator) + stack(generator)
+    for folder in ("first", "neox", "stack"):
         written += [f"{folder}/adapter_config.json", f"{folder}/adapter_model.safetensors"]
     manifest.record([f"lora/{n}" for n in written], "tools/golden/lora.py", seed=SEED,
                     versions=manifest.versions("torch", "transformers", "peft", "safetensors", "gguf", "numpy"))
