@@ -5,7 +5,9 @@
 #include "io/write_safetensors.h"
 #include "pencl/pencl.h"
 #include "support/folder.h"
+#include "support/golden.h"
 #include "support/noise.h"
+#include "support/penzai.h"
 
 #include <check.h>
 #include <math.h>
@@ -15,6 +17,7 @@
 enum { MOST_TENSORS = 4, MOST_VALUES = 8 * 128 };
 
 #define MODEL  PENCL_TEST_DATA "/tiny/tiny_f16.gguf" /* embedding 64, query 64, tied */
+#define LAYERS "base_model.model.model."
 #define Q      "base_model.model.model.layers.0.self_attn.q_proj."
 #define CONFIG "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 8"
 
@@ -181,8 +184,9 @@ START_TEST(ranks_that_are_none)
          .status = PENCL_E_FORMAT, .said = "limit exceeded"},
         {CONFIG ", \"rank_pattern\": {\"q_proj\": 3}}", SOUND, .status = PENCL_E_SHAPE,
          .said = "[3, 64] is needed"},
-        {CONFIG ", \"rank_pattern\": {\"q_pro\": 3, \"layers.1.self_attn.q_proj\": 3}}", SOUND,
-         .status = PENCL_OK}, /* neither is this module */
+        {CONFIG
+         ", \"rank_pattern\": {\"proj\": 3, \"q_pro\": 3, \"layers.1.self_attn.q_proj\": 3}}",
+         SOUND, .status = PENCL_OK}, /* neither is this module */
         {CONFIG ", \"use_rslora\": \"yes\"}", SOUND, .status = PENCL_E_FIELDS,
          .said = "\"use_rslora\": is neither"},
     };
@@ -285,7 +289,6 @@ START_TEST(tensors_of_other_shapes)
 }
 END_TEST
 
-#define LAYERS "base_model.model.model."
 START_TEST(tensors_that_have_no_place)
 {
     static const row rows[] = {
@@ -313,6 +316,65 @@ START_TEST(tensors_that_have_no_place)
           {Q "lora_B.default.weight", {64, 2}, PENCL_F32}},
          .status = PENCL_OK},
     };
+    EXPECT_ALL(rows);
+}
+END_TEST
+
+/* ---- stacks ---- */
+
+/* llama_gqa: embedding 8, 2 head groups of 2 queries of 4. */
+static void open_stack(void)
+{
+    const char *path = test_path(folder, "model.safetensors");
+    json_t *all = golden_json("penzai_more/stacked.json");
+    penzai_file file = penzai_file_of(json_object_get(all, "llama_gqa"), 0);
+    penzai_write(&file, path);
+    penzai_file_free(&file);
+    json_decref(all);
+    pencl_model_close(model);
+    ck_assert_int_eq(pencl_model_open(&model, device, path, NULL), PENCL_OK);
+}
+
+#define A(block, rank, dtype)                                                                      \
+    {                                                                                              \
+        LAYERS "layers." block ".self_attn.q_proj.lora_A.weight", {rank, 8}, dtype                 \
+    }
+#define B(block, rank)                                                                             \
+    {                                                                                              \
+        LAYERS "layers." block ".self_attn.q_proj.lora_B.weight", {16, rank}, PENCL_F32            \
+    }
+#define EACH CONFIG ", \"rank_pattern\": {\"layers.1.self_attn.q_proj\": 3}}"
+
+START_TEST(blocks_of_a_stack_are_alike)
+{
+    static const row rows[] = {
+        {CONFIG "}",
+         {A("0", 2, PENCL_F32), B("0", 2), A("1", 2, PENCL_F32), B("1", 2)},
+         .status = PENCL_OK},
+        {CONFIG "}", {A("1", 2, PENCL_F32), B("1", 2)}, .status = PENCL_OK},
+        {EACH,
+         {A("0", 2, PENCL_F32), B("0", 2), A("1", 3, PENCL_F32), B("1", 3)},
+         .status = PENCL_E_UNSUPPORTED,
+         .said = "layers.1.self_attn.q_proj.lora_A.weight\": another"},
+        {EACH, {A("1", 3, PENCL_F32), B("1", 3)}, .status = PENCL_OK},
+        {CONFIG "}",
+         {A("0", 2, PENCL_F32), B("0", 2), A("1", 2, PENCL_I32), B("1", 2)},
+         .status = PENCL_E_UNSUPPORTED,
+         .said = "another rank, scale or type"},
+        {CONFIG ", \"alpha_pattern\": {\"layers.1.self_attn.q_proj\": 3}}",
+         {A("0", 2, PENCL_F32), B("0", 2), A("1", 2, PENCL_F32), B("1", 2)},
+         .status = PENCL_E_UNSUPPORTED,
+         .said = "another rank, scale or type"},
+        {CONFIG "}",
+         {A("0", 2, PENCL_F32), B("0", 2), A("2", 2, PENCL_F32), B("2", 2)},
+         .status = PENCL_E_UNSUPPORTED,
+         .said = "layers.2.self_attn"},
+        {CONFIG "}",
+         {A("1", 3, PENCL_F32), B("1", 3)},
+         .status = PENCL_E_SHAPE,
+         .said = "is [3, 8]; [2, 8]"},
+    };
+    open_stack();
     EXPECT_ALL(rows);
 }
 END_TEST
@@ -408,6 +470,7 @@ Suite *suite_lm_lora_bad(void)
     tcase_add_test(tc, metadata_of_the_file_itself);
     tcase_add_test(tc, tensors_of_other_shapes);
     tcase_add_test(tc, tensors_that_have_no_place);
+    tcase_add_test(tc, blocks_of_a_stack_are_alike);
     tcase_add_test(tc, scales_are_finite);
     tcase_add_test(tc, files_that_are_no_adapters);
     tcase_add_test(tc, a_cut_or_changed_file);
