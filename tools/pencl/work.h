@@ -22,6 +22,7 @@ typedef struct device_settings {
 typedef struct model_settings {
     device_settings on;
     const char *model;
+    texts loras;
     int64_t context; /* tokens; 0: the smaller of 4096 and what the model was trained for */
 } model_settings;
 
@@ -43,11 +44,15 @@ typedef struct model_settings {
         OPT_FLAG('q', "quiet", ON(quiet), "only errors on standard error"),                        \
         OPT_FLAG('v', "verbose", ON(verbose), "what the library does, on standard error")
 
+#define LORA_OPTION                                                                                \
+    OPT_TEXTS(0, "lora", "F[:SCALE]", offsetof(model_settings, loras),                             \
+              "PEFT's low-rank adapter: a folder or .safetensors file; repeats")
+
 #define MODEL_OPTIONS                                                                              \
     OPT_TEXT('m', "model", "MODEL", offsetof(model_settings, model), "a GGUF file, or penzai's"),  \
         OPT_WHOLE('c', "ctx-size", "N", offsetof(model_settings, context), 1, 1 << 30,             \
                   "tokens at most (default: 4096 or what the model was trained for)"),             \
-        DEVICE_OPTIONS
+        LORA_OPTION, DEVICE_OPTIONS
 
 /* Closed by work_close in any state; all zeros at first. */
 typedef struct work {
