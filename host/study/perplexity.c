@@ -2,7 +2,7 @@
 /* How well a model expects texts, and how far its logits are from those of another run. */
 #include "io/write_safetensors.h"
 #include "lm/session.h"
-#include "pencl/study.h"
+#include "study/metric.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -19,7 +19,7 @@ typedef struct measuring {
     const int32_t *tokens;
     int64_t n_texts;
     int64_t n;
-    size_t vocabulary;
+    int64_t vocabulary;
     pencl_session *session;
     pn_model_file *base; /* NULL: nothing to compare with */
     pencl_perplexity *out;
@@ -30,29 +30,11 @@ typedef struct measuring {
 
 /* ---- one position ---- */
 
-/* log(sum(exp(x))), and the place of the largest. */
-static double log_sum(const float *x, size_t n, size_t *largest)
+static void compare(measuring *m, const float *logits, double total, int64_t top, const float *base)
 {
-    double sum = 0;
-    *largest = 0;
-    for (size_t i = 1; i < n; i++) {
-        *largest = x[i] > x[*largest] ? i : *largest;
-    }
-    for (size_t i = 0; i < n; i++) {
-        sum += exp((double)x[i] - (double)x[*largest]);
-    }
-    return (double)x[*largest] + log(sum);
-}
-
-static void compare(measuring *m, const float *logits, double total, size_t top, const float *base)
-{
-    size_t base_top = 0;
-    double base_total = log_sum(base, m->vocabulary, &base_top);
-    double kl = 0;
-    for (size_t i = 0; i < m->vocabulary; i++) {
-        double log_p = (double)base[i] - base_total;
-        kl += exp(log_p) * (log_p - ((double)logits[i] - total));
-    }
+    int64_t base_top = 0;
+    double base_total = pn_log_sum(base, m->vocabulary, &base_top);
+    double kl = pn_divergence(logits, total, base, base_total, m->vocabulary);
     m->kl += kl;
     m->out->largest_kl = fmax(m->out->largest_kl, kl);
     m->out->n_compared++;
@@ -70,9 +52,10 @@ static pencl_status base_of(const float **out, const measuring *m, int64_t i)
     snprintf(name, sizeof name, "logits.%04" PRId64, i);
     const pn_tensor *t = pn_model_file_find(m->base, name);
     if (t == NULL || t->dtype != PENCL_F32 || t->n_dims != 2 || t->dims[0] != m->n ||
-        t->dims[1] != (int64_t)m->vocabulary) {
+        t->dims[1] != m->vocabulary) {
         return PN_FAIL(m->lm->ctx, PENCL_E_FORMAT,
-                       "%s: %s is no float32 [%" PRId64 ", %zu]: another vocabulary or other texts",
+                       "%s: %s is no float32 [%" PRId64 ", %" PRId64
+                       "]: another vocabulary or other texts",
                        m->o->base, name, m->n, m->vocabulary);
     }
     *out = (const float *)(const void *)t->data;
@@ -82,8 +65,8 @@ static pencl_status base_of(const float **out, const measuring *m, int64_t i)
 /* Row `at` of text i, with its logits and those of the base (or NULL). */
 static void see(measuring *m, int64_t i, int64_t at, const float *logits, const float *base)
 {
-    size_t top = 0;
-    double total = log_sum(logits, m->vocabulary, &top);
+    int64_t top = 0;
+    double total = pn_log_sum(logits, m->vocabulary, &top);
     if (at + 1 < m->n) {
         double nll = total - (double)logits[m->tokens[i * m->n + at + 1]];
         m->sum += nll;
@@ -112,11 +95,11 @@ static pencl_status run_text(measuring *m, int64_t i, float *keep)
         PENCL_TRY(pencl_session_feed(&logits, m->session, m->tokens + i * m->n + first, (size_t)now,
                                      PENCL_LOGITS_ALL));
         for (int64_t k = 0; k < now; k++) {
-            const float *row = logits + (size_t)k * m->vocabulary;
-            size_t at = (size_t)(first + k) * m->vocabulary;
+            const float *row = logits + k * m->vocabulary;
+            int64_t at = (first + k) * m->vocabulary;
             see(m, i, first + k, row, base != NULL ? base + at : NULL);
             if (keep != NULL) {
-                memcpy(keep + at, row, m->vocabulary * sizeof *row);
+                memcpy(keep + at, row, (size_t)m->vocabulary * sizeof *row);
             }
         }
     }
@@ -137,7 +120,7 @@ static pencl_status give(void *user, const pn_tensor *tensor, void *to)
 static pencl_status write_base(measuring *m)
 {
     pn_safetensors_writer *w = pn_safetensors_writer_new();
-    const size_t bytes = (size_t)m->n * m->vocabulary * sizeof(float);
+    const size_t bytes = (size_t)(m->n * m->vocabulary) * sizeof(float);
     pn_tensor tokens = {.name = "tokens",
                         .dtype = PENCL_I32,
                         .n_dims = 2,
@@ -150,7 +133,7 @@ static pencl_status write_base(measuring *m)
         pn_safetensors_add_tensor(w, &(pn_tensor){.name = name,
                                                   .dtype = PENCL_F32,
                                                   .n_dims = 2,
-                                                  .dims = {m->n, (int64_t)m->vocabulary},
+                                                  .dims = {m->n, m->vocabulary},
                                                   .bytes = bytes});
     }
     pn_safetensors_add_tensor(w, &tokens);
@@ -221,7 +204,7 @@ pencl_status pencl_perplexity_run(pencl_perplexity *out,
                    .tokens = tokens,
                    .n_texts = n_texts,
                    .n = n,
-                   .vocabulary = (size_t)lm->metadata.vocab_size,
+                   .vocabulary = lm->metadata.vocab_size,
                    .out = out};
     pn_error_clear(lm->ctx);
     *out = (pencl_perplexity){0};
