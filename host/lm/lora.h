@@ -11,6 +11,7 @@
 typedef struct pn_lora_config {
     pencl_ctx *ctx;
     const char *path;
+    const char *from; /* "adapter_config.json" or "metadata" */
     json_t *json;
     int64_t rank; /* 0: it does not say */
     double alpha;

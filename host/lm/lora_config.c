@@ -78,17 +78,18 @@ static pencl_status read_beside(pn_text *out, pencl_ctx *ctx, pn_model_file *fil
     return st;
 }
 
-static pencl_status read_json(json_t **out, pencl_ctx *ctx, pn_model_file *file)
+static pencl_status read_json(pn_lora_config *out, pn_model_file *file)
 {
     pn_text text = {0};
     const bool own = pn_meta_has(file, "lora_alpha");
-    pencl_status st = own ? join_metadata(&text, file) : read_beside(&text, ctx, file);
+    out->from = own ? "metadata" : FILE_NAME;
+    pencl_status st = own ? join_metadata(&text, file) : read_beside(&text, out->ctx, file);
     if (st == PENCL_OK && text.failed) {
-        st = PN_NOMEM(ctx);
+        st = PN_NOMEM(out->ctx);
     }
     if (st == PENCL_OK) {
-        st = pn_json_parse(out, file, own ? "metadata" : FILE_NAME,
-                           (pn_string){pn_text_get(&text), text.size}, 0);
+        st = pn_json_parse(&out->json, file, out->from, (pn_string){pn_text_get(&text), text.size},
+                           0);
     }
     pn_text_free(&text);
     return st;
@@ -98,7 +99,7 @@ static pencl_status read_json(json_t **out, pencl_ctx *ctx, pn_model_file *file)
 
 static pencl_status wrong(const pn_lora_config *c, const char *field, const char *problem)
 {
-    return PN_FAIL(c->ctx, PENCL_E_FIELDS, "%s: " FILE_NAME ": field \"%.80s\": %s", c->path, field,
+    return PN_FAIL(c->ctx, PENCL_E_FIELDS, "%s: %s: field \"%.80s\": %s", c->path, c->from, field,
                    problem);
 }
 
@@ -132,9 +133,8 @@ static pencl_status check_understood(const pn_lora_config *c)
         if (!is_understood(json_object_iter_key(at), value)) {
             const char *text = json_string_value(value);
             return PN_FAIL(c->ctx, PENCL_E_UNSUPPORTED,
-                           "%s: " FILE_NAME
-                           ": field \"%.80s\" is \"%.60s\", which is not supported",
-                           c->path, json_object_iter_key(at),
+                           "%s: %s: field \"%.80s\" is \"%.60s\", which is not supported", c->path,
+                           c->from, json_object_iter_key(at),
                            text != NULL            ? text
                            : json_is_true(value)   ? "true"
                            : json_is_number(value) ? "a number"
@@ -187,11 +187,11 @@ static pencl_status read_fields_of(pn_lora_config *c)
 pencl_status pn_lora_config_read(pn_lora_config *out, pencl_ctx *ctx, pn_model_file *file)
 {
     *out = (pn_lora_config){.ctx = ctx, .path = pn_model_file_path(file)};
-    PENCL_TRY(read_json(&out->json, ctx, file));
+    PENCL_TRY(read_json(out, file));
     const pencl_status st =
         json_is_object(out->json)
             ? read_fields_of(out)
-            : PN_FAIL(ctx, PENCL_E_FORMAT, "%s: " FILE_NAME ": is not an object", out->path);
+            : PN_FAIL(ctx, PENCL_E_FORMAT, "%s: %s: is not an object", out->path, out->from);
     if (st != PENCL_OK) {
         pn_lora_config_free(out);
     }
@@ -221,7 +221,7 @@ find_pattern(const json_t **out, const pn_lora_config *c, json_t *patterns, cons
                            : pn_regex_matches(&fits, c->ctx, pn_text_get(&pattern), module);
         pn_text_free(&pattern);
         if (st != PENCL_OK) {
-            pn_error_prefix(c->ctx, FILE_NAME);
+            pn_error_prefix(c->ctx, c->from);
             pn_error_prefix(c->ctx, c->path);
             return st;
         }
