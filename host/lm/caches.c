@@ -150,7 +150,9 @@ pencl_status pn_caches_copy(const pn_caches *to, const pn_caches *from, int64_t 
 
 pencl_status pn_caches_empty(const pn_caches *c, int64_t slot)
 {
-    const pn_part *part = &pn_variable_store(pn_caches_positions(c))->parts[0];
+    pn_store *store = NULL;
+    PENCL_TRY(pn_variable_writable(&store, pn_caches_positions(c)));
+    const pn_part *part = &store->parts[0];
     const size_t bytes = sizeof(int32_t);
     for (int64_t k = 0; slot < c->capacity && k < c->n_batch; k++) {
         size_t at = part->offset + (size_t)(k * c->capacity + slot) * bytes;

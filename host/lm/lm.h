@@ -39,8 +39,8 @@ typedef struct pn_kept_plan {
     pn_plan_key key;
     pn_plan *plan;
     uint64_t used; /* by lm->clock, for throwing out the oldest */
-    int n_slots;   /* of caches, in the order of pn_caches.variables */
-    int *slots;
+    int n_cells;   /* of the caches that it is bound to, in the order of pn_caches.variables */
+    pn_cell **cells;
 } pn_kept_plan;
 
 struct pencl_lm {
@@ -68,6 +68,10 @@ pencl_status pn_lm_trace(pencl_value **out,
                          pencl_value *tokens,
                          const pencl_side_inputs *side);
 
+/* ---- session_plan.c ---- */
+/* Frees what the place holds; it is empty then. */
+void pn_kept_plan_drop(pn_kept_plan *kept);
+
 /* ---- call.c ---- */
 /* One call of a layer on arrays, through a plan of its own. */
 typedef struct pn_call {
@@ -76,6 +80,7 @@ typedef struct pn_call {
     pencl_layer *layer;
     const pencl_array *x;
     const pencl_array *positions; /* token_positions; NULL: 0, 1, ... along x's "seq" */
+    bool bare;                    /* without positions there are none */
     pn_side_arrays side;
     bool last; /* only the last row of the result's "seq" is wanted */
 } pn_call;

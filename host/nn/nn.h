@@ -87,6 +87,7 @@ pencl_status pn_variable_new(pencl_variable **out,
                              const char *label,
                              pn_store *store);
 pn_store *pn_variable_store(const pencl_variable *variable); /* borrowed; NULL: a slot */
+pn_cell *pn_variable_cell(const pencl_variable *variable);   /* borrowed; NULL: a slot */
 /* Of the value, or what a slot expects; NULL when it expects nothing. Borrowed. */
 const pn_spec *pn_variable_spec(const pencl_variable *variable);
 /* The storage, for writing in place: copied first when a snapshot or another variable shares it.

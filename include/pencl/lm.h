@@ -89,6 +89,35 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_lm_call(pencl_array **out,
                                                      const pencl_array *tokens,
                                                      const pencl_lm_call_options *options);
 
+/* ---- penzai's stateless_call ---- */
+
+typedef struct pencl_stateless_options {
+    pencl_variable *const *variable_values; /* frozen, of parameters or states */
+    int n_values;
+    const pencl_side_array *side; /* side inputs: all that there are, token_positions too */
+    int n_side;
+    pencl_captures **captures; /* NULL, or set to what was captured: yours */
+} pencl_stateless_options;
+#define PENCL_STATELESS_OPTIONS_INIT                                                               \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/* A layer called with copies of frozen values in the slots of their kind and label. *updated: what
+ * has become of them, in the order in which they were given, frozen (a new list of n_values,
+ * pencl_variables_free); a value that the call did not write is the one given. Layer and values
+ * stay as they were: memory is shared until a call writes it. Variables that are in the layer
+ * itself are frozen for the call. Statuses: E_UNBOUND with the labels when slots remain, E_ARG when
+ * a value has no slot, is given twice, is not frozen, or a layer writes a variable of its own;
+ * E_SHAPE and E_DTYPE when one is not what its slot expects. Nothing is returned then. */
+PENCL_API PENCL_NODISCARD pencl_status
+pencl_layer_stateless_call(pencl_array **out,
+                           pencl_variable ***updated,
+                           pencl_device *device,
+                           pencl_layer *layer,
+                           const pencl_array *argument,
+                           const pencl_stateless_options *options);
+
 /* ---- sessions: one growing sequence ---- */
 typedef struct pencl_session_options {
     int64_t context;    /* tokens at most; 0: 4096 */
