@@ -15,7 +15,8 @@ static int count_attention(pencl_layer *layer)
     while (pn_next_child(&child, layer)) {
         n += child.node.layer != NULL ? count_attention(child.node.layer) : 0;
     }
-    return n;
+    bool stack = strcmp(pencl_layer_type_of(layer)->name, "LayerStack") == 0;
+    return stack ? n * (int)pencl_layer_number(layer, "stack_axis_size") : n;
 }
 
 /* ---- making ---- */

@@ -87,27 +87,24 @@ static pencl_status check_tokens(const pencl_lm *lm, const pencl_array *tokens)
 /* ---- any layer ---- */
 
 /* Positions are an input of the step, because the host computes angles from them. */
-static pencl_value *positions_of(pencl_graph *g, const pn_call *c)
-{
-    pn_spec spec = {.dtype = PENCL_I32};
-    pn_spec_push(&spec, PENCL_AXIS_SEQ, pn_spec_size(&c->x->view.spec, PENCL_AXIS_SEQ));
-    if (c->positions != NULL) {
-        spec = c->positions->view.spec;
-    }
-    return c->positions == NULL && c->bare ? NULL : pn_graph_input(g, PN_INPUT_POSITIONS, &spec);
-}
-
 static pencl_status trace(pencl_value **out, pencl_graph *g, const pn_call *c)
 {
     pencl_ctx *ctx = pn_device_ctx(c->device);
     pencl_value *x = pencl_graph_array(g, c->x);
     pencl_side_inputs side = {0};
-    PENCL_TRY(pn_side_set(&side, ctx, PN_SIDE_TOKEN_POSITIONS, positions_of(g, c)));
+    pn_spec positions = {.dtype = PENCL_I32};
+    int64_t seq = pn_spec_size(&c->x->view.spec, PENCL_AXIS_SEQ);
+    pn_spec_push(&positions, PENCL_AXIS_SEQ, seq);
+    if (c->positions != NULL) {
+        positions = c->positions->view.spec;
+    }
+    if (c->positions != NULL || pn_spec_find(&c->x->view.spec, PENCL_AXIS_SEQ) >= 0) {
+        PENCL_TRY(pn_side_set(&side, ctx, PN_SIDE_TOKEN_POSITIONS,
+                              pn_graph_input(g, PN_INPUT_POSITIONS, &positions)));
+    }
     for (int i = 0; i < c->side.n; i++) {
-        const pencl_side_array *item = &c->side.items[i];
-        if (c->positions == NULL || strcmp(item->name, PN_SIDE_TOKEN_POSITIONS) != 0) {
-            PENCL_TRY(pn_side_set(&side, ctx, item->name, pencl_graph_array(g, item->array)));
-        }
+        pencl_value *v = pencl_graph_array(g, c->side.items[i].array);
+        PENCL_TRY(pn_side_set(&side, ctx, c->side.items[i].name, v));
     }
     *out = pencl_layer_call(c->layer, x, &side);
     if (c->last) {

@@ -142,7 +142,6 @@ static pencl_layer *block(builder *b)
 {
     pn_layers attn = {0};
     pn_layers ffw = {0};
-    pn_weights_enter(b->w, b->block);
     pn_layers_add(&attn, norm(b, "pre_attention_norm/scale.weights", "embedding"));
     pn_layers_add(&attn, attention(b));
     if (b->c->use_post_attn_norm) {
@@ -177,6 +176,20 @@ static bool needs_cast(const pn_llamalike *c)
     return c->activation_dtype != c->parameter_dtype || c->activation_dtype != PENCL_F32;
 }
 
+static void add_blocks(pn_layers *list, builder *b)
+{
+    const int64_t n = b->c->num_decoder_blocks;
+    if (b->c->use_layer_stack) {
+        pn_weights_enter_stack(b->w, n);
+        pn_layers_add(list, pn_nn_layer_stack(b->ctx, block(b), PN_AXIS_BLOCKS, n));
+        return;
+    }
+    for (b->block = 0; b->block < n && !list->failed; b->block++) {
+        pn_weights_enter(b->w, b->block);
+        pn_layers_add(list, block(b));
+    }
+}
+
 static pencl_layer *model(builder *b)
 {
     const pn_llamalike *c = b->c;
@@ -192,9 +205,7 @@ static pencl_layer *model(builder *b)
     if (c->tie_embedder_and_logits) {
         pn_layers_add(&list, pn_nn_rescale(b->ctx, sqrt((double)c->embedding_dim)));
     }
-    for (b->block = 0; b->block < c->num_decoder_blocks && !list.failed; b->block++) {
-        pn_layers_add(&list, block(b));
-    }
+    add_blocks(&list, b);
     if (list.failed) {
         pencl_layer_free(table);
         return pn_nn_list_of(b->ctx, "Sequential", &list);
@@ -266,11 +277,6 @@ static pencl_status check(pencl_ctx *ctx, const pn_config *config)
                        "field \"attention_type\": %d entries do not divide num_decoder_blocks, "
                        "%" PRId64,
                        n, c->num_decoder_blocks);
-    }
-    if (c->use_layer_stack) {
-        return PN_FAIL(ctx, PENCL_E_UNSUPPORTED,
-                       "field \"use_layer_stack\": there is no "
-                       "LayerStack yet");
     }
     return PENCL_OK;
 }

@@ -80,7 +80,6 @@ typedef struct pn_call {
     pencl_layer *layer;
     const pencl_array *x;
     const pencl_array *positions; /* token_positions; NULL: 0, 1, ... along x's "seq" */
-    bool bare;                    /* without positions there are none */
     pn_side_arrays side;
     bool last; /* only the last row of the result's "seq" is wanted */
 } pn_call;

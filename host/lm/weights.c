@@ -172,8 +172,16 @@ void pn_weights_set_sizes(pn_weights *w, const pencl_transformer_metadata *m)
     }
 }
 
+void pn_weights_enter_stack(pn_weights *w, int64_t n)
+{
+    pn_copy(w->scope, sizeof w->scope, "transformer/" PN_AXIS_BLOCKS "/");
+    pn_spec_push(&w->sizes, PN_AXIS_BLOCKS, n);
+    w->in_stack = true;
+}
+
 void pn_weights_enter(pn_weights *w, int64_t block)
 {
+    w->in_stack = false;
     if (block < 0) {
         pn_copy(w->scope, sizeof w->scope, "transformer/");
     } else {
@@ -235,12 +243,13 @@ load(pencl_variable **out, pn_weights *w, const char *label, const char *rows, c
 {
     pn_spec spec = {.dtype = PENCL_F32};
     pn_grid g = {0};
-    const int n_row_axes = add_axes(&spec, w, rows);
+    const int n_stack_axes = add_axes(&spec, w, w->in_stack ? PN_AXIS_BLOCKS : "");
+    const int n_row_axes = n_stack_axes + add_axes(&spec, w, rows);
     add_axes(&spec, w, columns);
     PENCL_TRY(w->place(&g, w, label, &spec, n_row_axes));
     PENCL_TRY(check_dtype(w, g.tensor));
     spec.dtype = g.tensor->dtype;
-    const bool plain = n_row_axes == 0 || pn_device_caps(w->device)->is_ref;
+    const bool plain = n_row_axes == n_stack_axes || pn_device_caps(w->device)->is_ref;
     pn_store *store = NULL;
     PENCL_TRY(pn_store_new(&store, w->device, &spec, n_row_axes,
                            plain ? &pn_layout_plain : &pn_layout_rows16));

@@ -28,6 +28,7 @@ struct pn_weights {
     const pencl_model_options *options;
     pn_spec sizes;  /* of every axis that a parameter may have */
     char scope[64]; /* before the names that are asked for: "transformer/block_3/" */
+    bool in_stack;  /* parameters have all blocks */
     /* Finds the parameter and says where its elements lie; the spec has the wanted axes, rows
      * first. */
     pencl_status (*place)(
@@ -45,6 +46,10 @@ struct pn_weights {
 void pn_weights_set_sizes(pn_weights *w, const pencl_transformer_metadata *metadata);
 /* Labels begin with "transformer/block_N/" from now on, with "transformer/" when block is -1. */
 void pn_weights_enter(pn_weights *w, int64_t block);
+/* Labels begin with "transformer/blocks/", and parameters have n blocks along PN_AXIS_BLOCKS, their
+ * first axis of rows. */
+#define PN_AXIS_BLOCKS "blocks"
+void pn_weights_enter_stack(pn_weights *w, int64_t n);
 /* Uploads the parameter scope + name. Rows and columns are words: "heads projection", "embedding";
  * without rows it is a vector. NULL with the error on the context. */
 pencl_variable *

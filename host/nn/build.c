@@ -142,6 +142,12 @@ pencl_layer *pn_nn_identity(pencl_ctx *ctx)
     return take(ctx, &pn_layer_Identity, NULL, 0);
 }
 
+pencl_layer *pn_nn_layer_stack(pencl_ctx *ctx, pencl_layer *sublayers, const char *axis, int64_t n)
+{
+    return TAKE(ctx, LayerStack, of_layer("stacked_sublayers", &sublayers),
+                of_text("stack_axis", axis), of_number("stack_axis_size", (double)n));
+}
+
 pencl_layer *pn_nn_residual(pencl_ctx *ctx, pencl_layer *delta)
 {
     return TAKE(ctx, Residual, of_layer("delta", &delta));

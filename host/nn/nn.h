@@ -126,6 +126,8 @@ void pn_layers_add(pn_layers *list, pencl_layer *layer); /* takes over */
 pencl_layer *pn_nn_list_of(pencl_ctx *ctx, const char *type, pn_layers *list);
 
 pencl_layer *pn_nn_identity(pencl_ctx *ctx);
+/* `n` layers of one structure, their variables along the axis. */
+pencl_layer *pn_nn_layer_stack(pencl_ctx *ctx, pencl_layer *sublayers, const char *axis, int64_t n);
 pencl_layer *pn_nn_residual(pencl_ctx *ctx, pencl_layer *delta);
 /* The sublayers in the order of penzai's fields. */
 typedef struct pn_nn_attention_parts {

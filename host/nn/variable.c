@@ -232,6 +232,12 @@ int pencl_variable_n_axes(const pencl_variable *v)
     return spec != NULL ? spec->n_axes : -1;
 }
 
+uint64_t pencl_variable_bytes(const pencl_variable *v)
+{
+    const pn_store *store = pn_variable_store(v);
+    return store != NULL ? pn_spec_bytes(&store->spec) : 0;
+}
+
 const pencl_axis *pencl_variable_axis(const pencl_variable *v, int i)
 {
     return i >= 0 && i < pencl_variable_n_axes(v) ? &pn_variable_spec(v)->axes[i] : NULL;

@@ -89,34 +89,27 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_lm_call(pencl_array **out,
                                                      const pencl_array *tokens,
                                                      const pencl_lm_call_options *options);
 
-/* ---- penzai's stateless_call ---- */
-
-typedef struct pencl_stateless_options {
-    pencl_variable *const *variable_values; /* frozen, of parameters or states */
-    int n_values;
-    const pencl_side_array *side; /* side inputs: all that there are, token_positions too */
-    int n_side;
-    pencl_captures **captures; /* NULL, or set to what was captured: yours */
-} pencl_stateless_options;
-#define PENCL_STATELESS_OPTIONS_INIT                                                               \
-    {                                                                                              \
-        0                                                                                          \
-    }
-
-/* A layer called with copies of frozen values in the slots of their kind and label. *updated: what
- * has become of them, in the order in which they were given, frozen (a new list of n_values,
- * pencl_variables_free); a value that the call did not write is the one given. Layer and values
- * stay as they were: memory is shared until a call writes it. Variables that are in the layer
- * itself are frozen for the call. Statuses: E_UNBOUND with the labels when slots remain, E_ARG when
- * a value has no slot, is given twice, is not frozen, or a layer writes a variable of its own;
- * E_SHAPE and E_DTYPE when one is not what its slot expects. Nothing is returned then. */
+/* penzai's stateless_call: any layer on x with variables that stay outside of it. `values` are
+ * frozen and go into the slots of their kind and label (pencl_layer_unbind_variables leaves these);
+ * updated[n] (yours) are the values after the call, in the same order. The layer and the given
+ * values never change: mutable variables that are still inside are read only, so that a state that
+ * would be written is E_ARG. token_positions are 0, 1, ... along x's "seq" unless given. E_ARG
+ * also: a value that is not frozen, or has no slot; E_UNBOUND: a slot that stays empty and is read;
+ * E_SHAPE, E_DTYPE: not what a slot expects; errors of the layers.
+ *
+ *     pencl_layer_unbind_variables(&empty, &states, &n, ctx, body, pencl_variable_is_state, NULL);
+ *     for (int i = 0; i < n; i++) pencl_variable_freeze(&before[i], states[i]);
+ *     pencl_layer_stateless_call(&y, after, empty, before, n, x, NULL); // again, and again the
+ * same
+ */
 PENCL_API PENCL_NODISCARD pencl_status
 pencl_layer_stateless_call(pencl_array **out,
-                           pencl_variable ***updated,
-                           pencl_device *device,
+                           pencl_variable **updated,
                            pencl_layer *layer,
-                           const pencl_array *argument,
-                           const pencl_stateless_options *options);
+                           pencl_variable *const values[],
+                           int n,
+                           const pencl_array *x,
+                           const pencl_lm_call_options *options);
 
 /* ---- sessions: one growing sequence ---- */
 typedef struct pencl_session_options {

@@ -62,6 +62,9 @@ PENCL_API const char *pencl_variable_type_name(const pencl_variable *variable);
 PENCL_API pencl_dtype pencl_variable_dtype(const pencl_variable *variable);
 PENCL_API int pencl_variable_n_axes(const pencl_variable *variable);
 PENCL_API const pencl_axis *pencl_variable_axis(const pencl_variable *variable, int i);
+/* Bytes of the value in its own type, as files have it; devices may add some at the ends of rows.
+ * 0: a slot. */
+PENCL_API uint64_t pencl_variable_bytes(const pencl_variable *variable);
 /* A float32 copy of the value with the variable's axes. E_UNBOUND: a slot. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_variable_value(pencl_array **out,
                                                             const pencl_variable *variable);
@@ -91,8 +94,8 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_variable_get_slot(pencl_variable **
 PENCL_API PENCL_NODISCARD pencl_status pencl_variable_update(pencl_variable *variable,
                                                              const pencl_variable *frozen);
 /* A new value for a mutable variable: the same axes in any order (E_SHAPE), integers for integers
- * (E_DTYPE). Written in place while nobody shares the memory and the dtype stays. Graphs traced
- * before see it, unless the dtype is another (E_DTYPE when they run). */
+ * (E_DTYPE). Written in place while nobody shares the memory and the dtype stays. Models, sessions
+ * and graphs see it, but for graphs traced while the dtype was another (E_DTYPE when they run). */
 PENCL_API PENCL_NODISCARD pencl_status pencl_variable_set_value(pencl_variable *variable,
                                                                 const pencl_array *value);
 

@@ -178,11 +178,8 @@ START_TEST(a_wrong_field_is_named)
 }
 END_TEST
 
-START_TEST(layer_stacks_are_refused)
+START_TEST(blocks_of_a_stack_are_alike)
 {
-    start(LLAMA);
-    set(file.config, "use_layer_stack", "true");
-    expect(PENCL_E_UNSUPPORTED, "field \"use_layer_stack\"");
     start(GEMMA3); /* whose attention_type is a list */
     set(file.config, "use_layer_stack", "true");
     expect(PENCL_E_FIELDS, "field \"attention_type\": a list, but use_layer_stack");
@@ -352,7 +349,7 @@ Suite *suite_penzai_files(void)
     TCase *tc = tcase_create("files");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, a_wrong_field_is_named, 0, N_FIELDS);
-    tcase_add_test(tc, layer_stacks_are_refused);
+    tcase_add_test(tc, blocks_of_a_stack_are_alike);
     tcase_add_test(tc, defaults_may_be_written_out);
     tcase_add_test(tc, wrong_metadata_is_named);
     tcase_add_test(tc, wrong_axes_are_named);

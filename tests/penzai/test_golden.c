@@ -17,7 +17,7 @@
 
 #define BAR 2e-5 /* float32 against float32 in another order of sums; the values are about 1 */
 
-enum { N_SIZES = 10, N_TYPES = 5 };
+enum { N_SIZES = 10, N_TYPES = 5, N_STACKS = 3 };
 
 static char folder[TEST_PATH];
 static pencl_ctx *ctx;
@@ -168,21 +168,52 @@ static double call_cached(pencl_kv_lm *kv, const penzai_answers *a, int64_t at, 
     return worst;
 }
 
-START_TEST(caches_give_penzais_logits)
+static double all_cached(const penzai_answers *given)
 {
-    json_t *golden = penzai_golden(_i);
-    open_model(golden, (uint64_t)_i);
-    const penzai_answers a = penzai_answers_of(golden);
+    const penzai_answers a = *given;
     const pencl_axis batch = {"batch", a.batch};
     pencl_kv_lm *kv = NULL;
     ck_assert_int_eq(pencl_kv_lm_from_uncached(&kv, pencl_model_lm(model), a.seq, &batch, 1, 0),
                      PENCL_OK);
     double worst = call_cached(kv, &a, 0, 4);
     worst = fmax(worst, call_cached(kv, &a, 4, a.seq - 4));
+    pencl_kv_lm_free(kv);
+    return worst;
+}
+
+START_TEST(caches_give_penzais_logits)
+{
+    json_t *golden = penzai_golden(_i);
+    open_model(golden, (uint64_t)_i);
+    const penzai_answers a = penzai_answers_of(golden);
+    const double worst = all_cached(&a);
     printf("%-16s cached %.1e\n", penzai_families[_i], worst);
     ck_assert_msg(worst <= BAR, "%s: %g", penzai_families[_i], worst);
-    pencl_kv_lm_free(kv);
     json_decref(golden);
+}
+END_TEST
+
+/* ---- blocks as one LayerStack ---- */
+
+START_TEST(stacks_give_penzais_logits)
+{
+    static const char *const names[N_STACKS] = {"llama_gqa", "gemma1_mqa", "mistral_sw"};
+    char name[64];
+    json_t *all = golden_json("penzai_more/stacked.json");
+    json_t *golden = json_deep_copy(json_object_get(all, names[_i]));
+    snprintf(name, sizeof name, "%s stacked", names[_i]);
+    open_model(golden, (uint64_t)_i);
+    const penzai_answers a = penzai_answers_of(golden);
+    compare(golden, name);
+    const double cached = all_cached(&a);
+    printf("%-16s cached %.1e\n", name, cached);
+    ck_assert_msg(cached <= BAR, "%s: %g", name, cached);
+    for (int64_t row = 0; row < a.batch; row++) {
+        const double worst = feed(&a, row);
+        ck_assert_msg(worst <= BAR, "%s, row %d: %g", name, (int)row, worst);
+    }
+    json_decref(golden);
+    json_decref(all);
 }
 END_TEST
 
@@ -232,6 +263,7 @@ Suite *suite_penzai_golden(void)
     add_case(suite, "sizes", sizes_and_orders_of_axes_do_not_matter, N_SIZES);
     add_case(suite, "sessions", a_session_gives_the_same_logits, PENZAI_FAMILIES);
     add_case(suite, "caches", caches_give_penzais_logits, PENZAI_FAMILIES);
+    add_case(suite, "stacks", stacks_give_penzais_logits, N_STACKS);
     add_case(suite, "types", stored_types_are_computed_in_float32, N_TYPES);
     return suite;
 }

@@ -48,17 +48,6 @@ static const option options[] = {
 
 /* ---- what is asked for ---- */
 
-static pencl_change change_of(const patch_settings *s)
-{
-    if (patch_has_from(s)) {
-        return PENCL_CHANGE_FROM;
-    }
-    if (s->zero || s->mean != NULL) {
-        return s->zero ? PENCL_CHANGE_ZERO : PENCL_CHANGE_MEAN;
-    }
-    return s->sweep != NULL ? PENCL_CHANGE_KNOCK_OUT : PENCL_CHANGE_MODEL;
-}
-
 static bool is_edited(const edit_settings *e)
 {
     return e->add.n > 0 || e->replace.n > 0 || e->knock_out != NULL;
@@ -66,7 +55,8 @@ static bool is_edited(const edit_settings *e)
 
 static int check(const patch_settings *s)
 {
-    int changes = patch_has_from(s) + s->zero + (s->mean != NULL);
+    const bool has_from = s->from != NULL || s->from_tokens != NULL;
+    int changes = has_from + s->zero + (s->mean != NULL);
     if (changes > 1 || (s->from != NULL && s->from_tokens != NULL)) {
         return usage_error("patch", "--from, --from-tokens, --zero and --mean exclude each other");
     }
@@ -74,7 +64,7 @@ static int check(const patch_settings *s)
         return usage_error("patch", "nothing changes: give --from, --zero, --mean, --knockout, "
                                     "--add, --replace or --sweep layer,head");
     }
-    if (change_of(s) == PENCL_CHANGE_KNOCK_OUT && strcmp(s->sweep, "layer,pos") == 0) {
+    if (patch_change(s) == PENCL_CHANGE_KNOCK_OUT && strcmp(s->sweep, "layer,pos") == 0) {
         return usage_error("patch", "--sweep layer,pos needs --from, --zero or --mean");
     }
     if (changes > 0 && s->select == NULL && s->sweep == NULL) {
@@ -84,14 +74,6 @@ static int check(const patch_settings *s)
         return usage_error("patch", "-o and --html show a sweep: --sweep is missing");
     }
     return EXIT_DONE;
-}
-
-static const char *selected(const patch_settings *s, const pencl_patch_options *o)
-{
-    if (s->select != NULL || o->change == PENCL_CHANGE_KNOCK_OUT) {
-        return s->select;
-    }
-    return o->sweep == PENCL_SWEEP_HEAD ? "blocks.*.attn.hook_z" : "blocks.*.hook_resid_pre";
 }
 
 /* ---- results ---- */
@@ -116,17 +98,12 @@ static int look(const prompted *p)
     const patch_settings *s = p->settings;
     patch_inputs in = {0};
     pencl_patch *patch = NULL;
-    pencl_patch_options o = {.change = change_of(s),
-                             .align_last = s->align != NULL,
-                             .edited = p->w->edited,
+    pencl_patch_options o = {.edited = p->w->edited,
                              .progress = s->sweep != NULL ? work_sweeping : NULL,
                              .stopped = prompted_stopped,
                              .user = p->w};
-    if (s->sweep != NULL) {
-        o.sweep = strcmp(s->sweep, "layer,head") == 0 ? PENCL_SWEEP_HEAD : PENCL_SWEEP_POSITION;
-    }
-    o.select = selected(s, &o);
-    pencl_lm *lm = o.change == PENCL_CHANGE_MODEL ? pencl_model_lm(p->w->model) : work_lm(p->w);
+    bool edited = patch_change(s) != PENCL_CHANGE_MODEL; /* else the edits are what is looked at */
+    pencl_lm *lm = edited ? work_lm(p->w) : pencl_model_lm(p->w->model);
     double start = now_ms();
     int status = patch_read(&in, &o, p);
     if (status == EXIT_DONE && pencl_patch_new(&patch, lm, p->ids, p->n, &o) != PENCL_OK) {
@@ -137,8 +114,8 @@ static int look(const prompted *p)
     if (status == EXIT_DONE) {
         status = show(&(patched){p, patch, o.sweep, in.from, o.n_from}, s);
         fflush(stdout);
-        work_tell(p->w, "%s, %d x %d changes in %.2f s", pencl_device_describe(p->w->device)->id,
-                  pencl_patch_n_rows(patch), pencl_patch_n_columns(patch), seconds);
+        work_tell(p->w, "%s, %d runs in %.2f s", pencl_device_describe(p->w->device)->id,
+                  pencl_patch_n_rows(patch) * pencl_patch_n_columns(patch), seconds);
     }
     pencl_patch_free(patch);
     patch_inputs_free(&in);

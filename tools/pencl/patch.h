@@ -31,7 +31,8 @@ typedef struct patch_inputs {
     pencl_captures *values;
     pencl_metric *metric;
 } patch_inputs;
-bool patch_has_from(const patch_settings *s);
+/* What the options change. */
+pencl_change patch_change(const patch_settings *s);
 /* Reads what p's settings name, and sets the options; freed in any case. */
 int patch_read(patch_inputs *in, pencl_patch_options *o, const prompted *p);
 void patch_inputs_free(patch_inputs *in);

@@ -5,9 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool patch_has_from(const patch_settings *s)
+static bool has_from(const patch_settings *s)
 {
     return s->from != NULL || s->from_tokens != NULL;
+}
+
+pencl_change patch_change(const patch_settings *s)
+{
+    if (has_from(s)) {
+        return PENCL_CHANGE_FROM;
+    }
+    if (s->zero || s->mean != NULL) {
+        return s->zero ? PENCL_CHANGE_ZERO : PENCL_CHANGE_MEAN;
+    }
+    return s->sweep != NULL ? PENCL_CHANGE_KNOCK_OUT : PENCL_CHANGE_MODEL;
+}
+
+static const char *selected(const patch_settings *s, const pencl_patch_options *o)
+{
+    if (s->select != NULL || o->change == PENCL_CHANGE_KNOCK_OUT) {
+        return s->select;
+    }
+    return o->sweep == PENCL_SWEEP_HEAD ? "blocks.*.attn.hook_z" : "blocks.*.hook_resid_pre";
 }
 
 static int read_mean(patch_inputs *in, const work *w, const char *path)
@@ -28,7 +47,13 @@ int patch_read(patch_inputs *in, pencl_patch_options *o, const prompted *p)
 {
     const patch_settings *s = p->settings;
     int status = EXIT_DONE;
-    if (patch_has_from(s)) {
+    o->change = patch_change(s);
+    o->align_last = s->align != NULL;
+    if (s->sweep != NULL) {
+        o->sweep = strcmp(s->sweep, "layer,head") == 0 ? PENCL_SWEEP_HEAD : PENCL_SWEEP_POSITION;
+    }
+    o->select = selected(s, o);
+    if (has_from(s)) {
         status = prompted_other(&in->from, &o->n_from, p, "patch", s->from, s->from_tokens);
     }
     if (status == EXIT_DONE && s->at != NULL) {
