@@ -107,7 +107,8 @@ bool pn_source_same(const pn_source *a, const pn_source *b);
  * the last kernel has run; what is traced after this reads x. */
 pencl_value *pn_graph_set_next(pencl_value *x, const char *label, const pn_source *source);
 /* No run, and nothing is written, while the number in an int32 variable without axes exceeds
- * `most`. The text is copied. False: memory is out, which is on the graph. */
+ * `most`. The text is copied. False, with an error on the graph: the value is no variable's present
+ * one, or memory is out. */
 bool pn_graph_limit(const pencl_value *variable, const pn_limit *limit);
 /* Before an op changes the value's storage in place: notes a variable as written. False, with an
  * error on the graph, when it is a snapshot. */

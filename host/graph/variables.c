@@ -151,6 +151,11 @@ bool pn_graph_limit(const pencl_value *variable, const pn_limit *limit)
 {
     pencl_graph *g = variable->graph;
     pn_node *node = variable->node;
+    if (node->kind != PN_NODE_VARIABLE) {
+        pn_graph_fail(g, PENCL_E_UNSUPPORTED,
+                      "a limit of what is computed: one graph takes one step");
+        return false;
+    }
     pn_limit *copy = pn_arena_alloc(g->arena, 1, sizeof *copy);
     const char *text = pn_arena_print(g->arena, "%s", limit->text);
     if (copy == NULL || text == NULL) {
