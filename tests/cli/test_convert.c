@@ -44,11 +44,11 @@ static const command_row rows[] = {
      DONE,
      .out = ""},
 
-    {"inspect", {"inspect", "-m", "@/m.safetensors"}, DONE, .out = "chat          no vocabulary\n"},
+    {"inspect", {"inspect", "-m", "@/m.safetensors"}, DONE, .out = "chat          no vocabulary"},
     {"inspect names the builder",
      {"inspect", "-m", "@/m.safetensors"},
      DONE,
-     .out = "architecture  llamalike\n"},
+     .out = "model         llamalike, "},
     {"logits of ids", {"logits", "-m", "@/m.safetensors", TOKENS}, DONE, .out = "    294  "},
     {"log-probabilities of ids",
      {"logits", "-m", "@/m.safetensors", TOKENS, "--log-probs"},
