@@ -204,6 +204,12 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_previous_tokens(pencl_array *
                                                                    const pencl_kv_lm *kv);
 /* The body, whose attention layers are KVCachingAttention. Borrowed until the next call. */
 PENCL_API pencl_layer *pencl_kv_lm_body(const pencl_kv_lm *kv);
+/* penzai's KVCachingTransformerLM: a layer with body, cache_end_index and previous_tokens, over
+ * copies of the wrapper's present states (labels sampler/...), which share memory until one of the
+ * two writes; yours. Each run of the layer appends its tokens, as pencl_kv_lm_call does, and leaves
+ * the wrapper as it is; E_CACHE_FULL when it runs, before any write. With
+ * pencl_layer_unbind_variables and pencl_layer_stateless_call, states are values. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_layer(pencl_layer **out, const pencl_kv_lm *kv);
 /* Forgets all tokens, or those from slot n on. E_ARG when there are fewer. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_reset(pencl_kv_lm *kv);
 PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_truncate(pencl_kv_lm *kv, int64_t n);
