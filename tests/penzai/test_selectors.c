@@ -281,7 +281,7 @@ START_TEST(where)
 {
     pencl_selection *s = pencl_selection_where(instances("NamedGroup"), is_gate, NULL);
     ck_assert_int_eq(pencl_selection_count(s), 2);
-    s = pencl_selection_where(s, is_odd, NULL); /* of those that are selected */
+    s = pencl_selection_where(s, is_odd, NULL);
     ck_assert_int_eq(pencl_selection_count(s), 1);
     ck_assert_ptr_nonnull(strstr(pencl_selection_path(s, 0), ".sublayers[2]."));
     pencl_selection_free(s);
