@@ -57,6 +57,14 @@ uint64_t pn_memory_total(void);
 long pn_process_id(void);
 bool pn_process_alive(long pid);
 
+/* CPU time of each thread of the process, for at most `room` of them; returns how many there are, 0
+ * where the system does not tell. */
+typedef struct pn_thread_time {
+    long id;
+    uint64_t ns;
+} pn_thread_time;
+size_t pn_thread_times(pn_thread_time *out, size_t room);
+
 /* Runs body(arg, i) for i in 0..n-1 on up to pn_core_count() threads; returns when all are done. */
 void pn_parallel(size_t n, void (*body)(void *arg, size_t i), void *arg);
 

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How pencl devices shows its list. */
+#ifndef PENCL_TOOLS_DEVICES_H
+#define PENCL_TOOLS_DEVICES_H
+
+#include "output.h"
+#include "work.h"
+
+typedef struct devices_shown {
+    const pencl_device_list *list;
+    bool all;                 /* every row and every platform, in order; else `picks` */
+    pencl_device_pick *picks; /* what -d or -D means, best first */
+    size_t n;
+} devices_shown;
+
+/* Both return an exit status. */
+int devices_print(const devices_shown *shown);
+int devices_json(const devices_shown *shown);
+
+#endif
