@@ -39,6 +39,10 @@ bool pn_file_append(const char *path, const void *bytes, size_t size, bool sync)
 bool pn_file_exists(const char *path);
 /* Size in bytes and time of the last change in ns: differ when the file was replaced. */
 bool pn_file_stamp(const char *path, uint64_t *size, int64_t *time);
+bool pn_file_allowed(const char *path); /* this process may read and write it; follows links */
+void pn_file_group(char *out, size_t room, const char *path); /* its name, or number, or "" */
+/* The last part of what a symbolic link points at; "" when it is none. */
+void pn_link_name(char *out, size_t room, const char *path);
 void pn_file_remove(const char *path);
 bool pn_file_rename(const char *from, const char *to); /* replaces `to` */
 bool pn_make_folders(const char *path);                /* as mkdir -p, mode 0700 */

@@ -2,10 +2,6 @@
 /* pencl devices: every device of every platform, whether it can be used, and what is missing. */
 #include "devices.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 typedef struct settings {
     device_settings on;
     bool json;
@@ -43,12 +39,17 @@ static int pick(devices_shown *shown, const work *w, const char *asked)
 
 static int show(const work *w, const settings *s, pencl_device_list *list)
 {
-    devices_shown shown = {.list = list};
+    pencl_machine *machine = NULL;
+    if (pencl_machine_new(&machine, w->ctx, list) != PENCL_OK) {
+        return work_failed(w);
+    }
+    devices_shown shown = {.list = list, .machine = machine};
     int status = pick(&shown, w, s->on.device != NULL ? s->on.device : s->on.type);
     if (status == EXIT_DONE) {
         status = s->json ? devices_json(&shown) : devices_print(&shown);
     }
     pencl_device_picks_free(shown.picks);
+    pencl_machine_free(machine);
     return status;
 }
 

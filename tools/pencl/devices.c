@@ -2,6 +2,8 @@
 /* Shows the devices as text and as JSON. */
 #include "devices.h"
 
+#include "doctor.h"
+
 #include <stdio.h>
 
 /* The row of the i-th device that is shown, its id, and how many compute units are meant. */
@@ -106,7 +108,8 @@ int devices_json(const devices_shown *s)
                               json_pack("{s:o, s:i, s:o}", "name", json_text(p->name), "devices",
                                         p->n_devices, "error", json_text(p->error)));
     }
-    return print_json(json_pack("{s:o, s:o}", "devices", devices, "platforms", platforms));
+    return print_json(json_pack("{s:o, s:o, s:o}", "devices", devices, "platforms", platforms,
+                                "findings", doctor_findings_json(s->machine)));
 }
 
 /* ---- text ---- */
@@ -177,6 +180,10 @@ int devices_print(const devices_shown *s)
         if (p->error[0] != '\0') {
             printf("%s: %s\n", p->name, p->error);
         }
+    }
+    for (size_t i = 0; i < s->machine->n_findings && s->all; i++) {
+        const pencl_finding *f = &s->machine->findings[i];
+        printf("%s: %s: %s\n", f->fault ? "amiss" : "note", f->what, f->mend);
     }
     return EXIT_DONE;
 }

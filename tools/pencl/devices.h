@@ -8,6 +8,7 @@
 
 typedef struct devices_shown {
     const pencl_device_list *list;
+    const pencl_machine *machine;
     bool all;                 /* every row and every platform, in order; else `picks` */
     pencl_device_pick *picks; /* what -d or -D means, best first */
     size_t n;

@@ -33,6 +33,7 @@ static struct _cl_platform_id platforms[] = {
     {NULL, "mesa", "rusticl"},
     {NULL, "rusticl", "rusticl"},
     {NULL, "intel", "Intel(R) OpenCL Graphics"},
+    {NULL, "rusticl", "Intel(R) OpenCL Graphics"},
 };
 enum { N_PLATFORMS = sizeof platforms / sizeof platforms[0] };
 
@@ -45,6 +46,7 @@ static struct _cl_device_id devices[] = {
     {3, "AMD Radeon (radeonsi)", "AMD", "OpenCL 1.1 Mesa", CL_DEVICE_TYPE_GPU, 0},
     {4, "AMD Radeon (radeonsi)", "AMD", "OpenCL 3.0", CL_DEVICE_TYPE_GPU, 0},
     {6, "Intel(R) Iris(R) Xe", "Intel(R) Corporation", "OpenCL 3.0 NEO", CL_DEVICE_TYPE_GPU, 0},
+    {7, "Intel(R) Iris(R) Xe", "Intel(R) Corporation", "OpenCL 3.0 NEO", CL_DEVICE_TYPE_GPU, 0},
 };
 enum { N_DEVICES = sizeof devices / sizeof devices[0] };
 
