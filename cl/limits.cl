@@ -1,52 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a device can do at most: reading, multiplying, starting. */
 
-/* One work-item sums every get_global_size(0)-th float4 of n, from its own number on: neighbours read
- * side by side. One result a work-item, so that nothing is left out as unused. Any global and local
- * size. */
-__kernel void limits_read(__global float *out, __global const float4 *x, uint n)
+static float total(float16 a)
+{
+    float8 b = a.lo + a.hi;
+    float4 c = b.lo + b.hi;
+    return c.x + c.y + c.z + c.w;
+}
+
+/* Sums n float4 from `first` on, every get_global_size(0)-th of them: neighbours read side by side.
+ * Any global and local size; a sum for each work-item, so that nothing is left out as unused. */
+__kernel void limits_read_lanes(__global float *out, __global const float4 *x, uint first, uint n)
 {
     float4 sum = 0.0f;
     for (size_t i = get_global_id(0); i < n; i += get_global_size(0)) {
-        sum += x[i];
+        sum += x[first + i];
     }
     out[get_global_id(0)] = sum.x + sum.y + sum.z + sum.w;
 }
 
-/* The same for devices where a work-item is best a vector unit: each sums a run of n / global size
- * float16, which must divide. */
-__kernel void limits_read_wide(__global float *out, __global const float16 *x, uint n)
+/* The same where a work-item is best a vector unit: each sums a run of float16. Twice the global
+ * size must divide n. */
+__kernel void limits_read_wide(__global float *out, __global const float16 *x, uint first, uint n)
 {
     size_t each = n / get_global_size(0);
-    __global const float16 *from = x + get_global_id(0) * each;
+    __global const float16 *from = x + first + get_global_id(0) * each;
     float16 a = 0.0f;
     float16 b = 0.0f;
-    for (size_t i = 0; i + 1 < each; i += 2) {
+    for (size_t i = 0; i < each; i += 2) {
         a += from[i];
         b += from[i + 1];
     }
-    a += b;
-    out[get_global_id(0)] = a.s0 + a.s1 + a.s2 + a.s3 + a.s4 + a.s5 + a.s6 + a.s7 + a.s8 + a.s9 +
-                            a.sa + a.sb + a.sc + a.sd + a.se + a.sf;
+    out[get_global_id(0)] = total(a + b);
 }
 
-/* 8 independent chains of float16: 8 * 16 multiplications and additions a round and work-item. */
-__kernel void limits_fma(__global float *out, int rounds)
+/* 8 independent chains: 8 * 4 multiplications and additions a round and work-item. */
+__kernel void limits_fma_lanes(__global float *out, int rounds)
+{
+    float4 x[8];
+    for (int k = 0; k < 8; k++) {
+        x[k] = (float4)(k + (int)(get_global_id(0) & 7));
+    }
+    for (int i = 0; i < rounds; i++) {
+        for (int k = 0; k < 8; k++) {
+            x[k] = mad(x[k], (float4)(0.999f), (float4)(0.001f));
+        }
+    }
+    float4 sum = x[0] + x[1] + x[2] + x[3] + x[4] + x[5] + x[6] + x[7];
+    out[get_global_id(0)] = sum.x + sum.y + sum.z + sum.w;
+}
+
+/* 8 * 16 a round and work-item. */
+__kernel void limits_fma_wide(__global float *out, int rounds)
 {
     float16 x[8];
-    const float16 by = 0.999f;
-    const float16 plus = 0.001f;
     for (int k = 0; k < 8; k++) {
         x[k] = (float16)(k + (int)(get_global_id(0) & 7));
     }
     for (int i = 0; i < rounds; i++) {
         for (int k = 0; k < 8; k++) {
-            x[k] = fma(x[k], by, plus);
+            x[k] = mad(x[k], (float16)(0.999f), (float16)(0.001f));
         }
     }
-    float16 sum = x[0] + x[1] + x[2] + x[3] + x[4] + x[5] + x[6] + x[7];
-    out[get_global_id(0)] = sum.s0 + sum.s1 + sum.s2 + sum.s3 + sum.s4 + sum.s5 + sum.s6 + sum.s7 +
-                            sum.s8 + sum.s9 + sum.sa + sum.sb + sum.sc + sum.sd + sum.se + sum.sf;
+    out[get_global_id(0)] = total(x[0] + x[1] + x[2] + x[3] + x[4] + x[5] + x[6] + x[7]);
 }
 
 /* Nothing: how long a launch takes. */

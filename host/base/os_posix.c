@@ -221,6 +221,25 @@ size_t pn_thread_times(pn_thread_time *out, size_t room)
     return n;
 }
 
+uint64_t pn_cache_bytes(void)
+{
+    uint64_t most = 0;
+    for (int i = 0; i < 8; i++) {
+        char path[64];
+        char *end = NULL;
+        pn_text text = {0};
+        pencl_ctx quiet = {0};
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", i);
+        if (pn_file_read(&text, &quiet, path, 64) == PENCL_OK) {
+            uint64_t size = strtoull(pn_text_get(&text), &end, 10);
+            size <<= *end == 'K' ? 10 : *end == 'M' ? 20 : 0;
+            most = size > most ? size : most;
+        }
+        pn_text_free(&text);
+    }
+    return most;
+}
+
 long pn_process_id(void)
 {
     return (long)getpid();

@@ -6,9 +6,8 @@
 
 #include <stdio.h>
 
-/* The row of the i-th device that is shown, its id, and how many compute units are meant. */
-static const pencl_device_info *
-row(const devices_shown *s, size_t i, char id[64], uint32_t *compute_units)
+const pencl_device_info *
+devices_row(const devices_shown *s, size_t i, char id[64], uint32_t *compute_units)
 {
     const pencl_device_pick all = {.row = i};
     const pencl_device_pick *pick = s->all ? &all : &s->picks[i];
@@ -73,7 +72,7 @@ static json_t *device_json(const devices_shown *s, size_t i)
 {
     char id[64];
     uint32_t units = 0;
-    const pencl_device_info *d = row(s, i, id, &units);
+    const pencl_device_info *d = devices_row(s, i, id, &units);
     json_t *device = json_pack(
         "{s:i, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:o, s:b, s:b, "
         "s:o}",
@@ -92,6 +91,13 @@ static json_t *device_json(const devices_shown *s, size_t i)
         json_object_update(device, more);
     }
     json_decref(more);
+    if (device != NULL && s->limits != NULL && s->limits[i].read_gbs > 0) {
+        const pencl_limits *l = &s->limits[i];
+        json_object_update_new(device,
+                               json_pack("{s:f, s:I, s:f, s:f}", "read_gbs", l->read_gbs,
+                                         "read_bytes", (json_int_t)l->read_bytes, "fma_gflops",
+                                         l->fma_gflops, "launch_us", l->launch_us));
+    }
     return device;
 }
 
@@ -157,7 +163,7 @@ static void print_device(const devices_shown *s, size_t i)
     char id[64];
     char memory[32];
     uint32_t units = 0;
-    const pencl_device_info *d = row(s, i, id, &units);
+    const pencl_device_info *d = devices_row(s, i, id, &units);
     printf("%c%2d  %-14s %-11s %10s  %s (%s)\n", d->is_default ? '*' : ' ', d->number, id,
            type_text(d->type), bytes_text(memory, sizeof memory, d->memory), d->name, d->platform);
     printf("     %s\n", d->why);
@@ -167,6 +173,13 @@ static void print_device(const devices_shown *s, size_t i)
     print_opencl(d, units);
     if (d->usable) {
         print_abilities(d);
+    }
+    if (s->limits != NULL && s->limits[i].read_gbs > 0) {
+        const pencl_limits *l = &s->limits[i];
+        printf("     measured: reads %.1f GB/s (over %s), multiplies and adds %.1f GFLOP/s, starts "
+               "a kernel in %.1f us\n",
+               l->read_gbs, bytes_text(memory, sizeof memory, l->read_bytes), l->fma_gflops,
+               l->launch_us);
     }
 }
 
