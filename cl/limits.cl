@@ -34,35 +34,44 @@ __kernel void limits_read_wide(__global float *out, __global const float16 *x, u
     out[get_global_id(0)] = total(a + b);
 }
 
-/* 8 independent chains: 8 * 4 multiplications and additions a round and work-item. */
+/* Eight independent chains of a vector type, each a variable: in an array some compilers keep them
+ * in memory. */
+#define CHAINS(V, x)                                                                               \
+    V x##0 = (V)(0 + seed), x##1 = (V)(1 + seed), x##2 = (V)(2 + seed), x##3 = (V)(3 + seed);      \
+    V x##4 = (V)(4 + seed), x##5 = (V)(5 + seed), x##6 = (V)(6 + seed), x##7 = (V)(7 + seed)
+#define STEP(x) x = x * 0.999f + 0.001f
+#define STEPS(x)                                                                                   \
+    STEP(x##0);                                                                                    \
+    STEP(x##1);                                                                                    \
+    STEP(x##2);                                                                                    \
+    STEP(x##3);                                                                                    \
+    STEP(x##4);                                                                                    \
+    STEP(x##5);                                                                                    \
+    STEP(x##6);                                                                                    \
+    STEP(x##7)
+#define CHAIN_SUM(x) (x##0 + x##1 + x##2 + x##3 + x##4 + x##5 + x##6 + x##7)
+
+/* 8 * 4 multiplications and additions a round and work-item. */
 __kernel void limits_fma_lanes(__global float *out, int rounds)
 {
-    float4 x[8];
-    for (int k = 0; k < 8; k++) {
-        x[k] = (float4)(k + (int)(get_global_id(0) & 7));
-    }
+    float seed = (int)(get_global_id(0) & 7);
+    CHAINS(float4, x);
     for (int i = 0; i < rounds; i++) {
-        for (int k = 0; k < 8; k++) {
-            x[k] = mad(x[k], (float4)(0.999f), (float4)(0.001f));
-        }
+        STEPS(x);
     }
-    float4 sum = x[0] + x[1] + x[2] + x[3] + x[4] + x[5] + x[6] + x[7];
+    float4 sum = CHAIN_SUM(x);
     out[get_global_id(0)] = sum.x + sum.y + sum.z + sum.w;
 }
 
 /* 8 * 16 a round and work-item. */
 __kernel void limits_fma_wide(__global float *out, int rounds)
 {
-    float16 x[8];
-    for (int k = 0; k < 8; k++) {
-        x[k] = (float16)(k + (int)(get_global_id(0) & 7));
-    }
+    float seed = (int)(get_global_id(0) & 7);
+    CHAINS(float16, x);
     for (int i = 0; i < rounds; i++) {
-        for (int k = 0; k < 8; k++) {
-            x[k] = mad(x[k], (float16)(0.999f), (float16)(0.001f));
-        }
+        STEPS(x);
     }
-    out[get_global_id(0)] = total(x[0] + x[1] + x[2] + x[3] + x[4] + x[5] + x[6] + x[7]);
+    out[get_global_id(0)] = total(CHAIN_SUM(x));
 }
 
 /* Nothing: how long a launch takes. */
