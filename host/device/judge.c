@@ -207,6 +207,13 @@ static void no_default(judge *j)
             return;
         }
     }
+    const char *set = pn_get_env("PENCL_DEVICE");
+    if (set != NULL) {
+        pencl_finding *f = find(j, "device-variable", FAULT);
+        WHAT(f, "PENCL_DEVICE is \"%.256s\", which no device is that can be used", set);
+        MEND(f, "unset PENCL_DEVICE, or set it to an id of pencl devices");
+        return;
+    }
     pencl_finding *f = find(j, "no-device", FAULT);
     WHAT(f, "no device can be used without being named");
     MEND(f, INSTALL "pocl-opencl-icd (CPU), or -d ref (slow)");

@@ -221,6 +221,18 @@ START_TEST(a_strange_folder_of_icd_files)
 }
 END_TEST
 
+START_TEST(a_variable_that_names_no_device)
+{
+    machine_add_gpu(folder, &arc);
+    setenv("PENCL_DEVICE", "nowhere", 1);
+    command_check(&(command_row){"PENCL_DEVICE",
+                                 {"doctor"},
+                                 FAILED,
+                                 .out = "amiss: PENCL_DEVICE is \"nowhere\", which no device is"},
+                  folder);
+}
+END_TEST
+
 /* In this process, which the command's would be too far from: nobody may not read its files. */
 START_TEST(no_permission_on_a_render_node)
 {
@@ -318,6 +330,7 @@ Suite *suite_cli_doctor(void)
     tcase_add_test(tcase, an_icd_file_of_a_library_that_cannot_be_loaded);
     tcase_add_test(tcase, no_loader_at_all);
     tcase_add_test(tcase, a_strange_folder_of_icd_files);
+    tcase_add_test(tcase, a_variable_that_names_no_device);
     tcase_add_test(tcase, no_permission_on_a_render_node);
     tcase_add_test(tcase, reports_name_nobody);
     tcase_add_test(tcase, a_report_that_cannot_be_written);

@@ -117,6 +117,9 @@ static const selection selections[] = {
     /* the environment */
     {"pocl:0", "pocl:0", .env = "nowhere"},
     {NULL, "ref", .type = "ref", .env = "nowhere"},
+    {NULL, NULL, "PENCL_DEVICE: no device is \"nowhere\"; the choices are", .env = "nowhere"},
+    {NULL, NULL, "PENCL_DEVICE: no device is \"pocl:7\"", .env = "rusticl,pocl:7"},
+    {NULL, NULL, "PENCL_DEVICE: \"pocl/cores=x\": a part of a device", .env = "pocl/cores=x"},
 };
 
 static char folder[TEST_PATH];

@@ -24,20 +24,20 @@ static const option options[] = {
     OPT_END,
 };
 
-/* The rows to show: all, or those that the words mean. */
+/* The rows to show: all, or those that the words mean. A PENCL_DEVICE that means nothing is an
+ * error here as everywhere. */
 static int pick(devices_shown *shown, const work *w, const char *asked)
 {
     const pencl_device_list *list = shown->list;
-    if (asked != NULL) {
-        if (pencl_device_match(&shown->picks, &shown->n, w->ctx, list, asked) != PENCL_OK) {
-            bool missing = pencl_error_status(w->ctx) == PENCL_E_DEVICE;
-            work_failed(w);
-            return missing ? EXIT_NO_DEVICE : EXIT_FAILED;
-        }
-        return EXIT_DONE;
+    const char *set = getenv("PENCL_DEVICE");
+    if ((asked != NULL || (set != NULL && *set != '\0')) &&
+        pencl_device_match(&shown->picks, &shown->n, w->ctx, list, asked) != PENCL_OK) {
+        bool missing = pencl_error_status(w->ctx) == PENCL_E_DEVICE;
+        work_failed(w);
+        return missing ? EXIT_NO_DEVICE : EXIT_FAILED;
     }
-    shown->all = true;
-    shown->n = list->n_devices;
+    shown->all = asked == NULL;
+    shown->n = shown->all ? list->n_devices : shown->n;
     return EXIT_DONE;
 }
 
