@@ -44,6 +44,9 @@ static const pn_candidate *
 choose(const pn_task *t, const pn_caps *caps, const pn_plan_options *options, bool library)
 {
     const pn_candidate *c = forced(t, caps, options, library);
+    if (c != NULL || (options->trial && options->kernel != NULL)) {
+        return c;
+    }
     if (c == NULL) {
         c = first_of(t, caps, caps->wide ? PN_WIDE : PN_SIMT);
     }
@@ -76,6 +79,9 @@ pencl_status pn_plan_choose(pn_plan *plan, const pn_plan_options *options)
             continue;
         }
         t->chosen = choose(t, caps, options, plan->ir->bare_matmuls);
+        if (t->chosen == NULL && options->trial && options->kernel != NULL) {
+            continue;
+        }
         if (t->chosen == NULL) {
             char label[128];
             pn_text shape = {0};
