@@ -7,6 +7,7 @@
 #include "device/platform.h"
 #include "device/program.h"
 #include "device/quirks.h"
+#include "device/risk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,15 @@ pencl_status pencl_device_open(pencl_device **out, pencl_ctx *ctx, const char *w
     return status;
 }
 
+pencl_status pn_device_risk(pencl_device *device, const char *what)
+{
+    pencl_status status = pn_risk_begin(&device->journal, device->ctx, what, PN_TWO_DEATHS);
+    if (status != PENCL_OK) {
+        pn_text_add(&device->refused, "%s\n", what);
+    }
+    return status;
+}
+
 void pn_device_hold(pencl_device *device)
 {
     device->refs++;
@@ -122,6 +132,9 @@ void pn_device_release(pencl_device *device)
     if (device->context != NULL) {
         device->cl->clReleaseContext(device->context);
     }
+    pn_text_free(&device->verdicts);
+    pn_text_free(&device->doubts);
+    pn_text_free(&device->refused);
     pn_store_db_close(device->store);
     pn_journal_close(device->journal);
     pn_free(device);

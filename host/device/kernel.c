@@ -144,12 +144,12 @@ prove(pn_kernel *k, int dims, const size_t *global, const size_t *local, const c
     pencl_device *d = k->device;
     char risk[PN_RISK_MAX];
     snprintf(risk, sizeof risk, "launch %s %s", k->program->store_key, line);
-    PENCL_TRY(pn_risk_begin(&d->journal, d->ctx, risk, PN_TWO_DEATHS));
+    PENCL_TRY(pn_device_risk(d, risk));
     pencl_status status = enqueue(k, dims, global, local);
     if (status == PENCL_OK) {
         status = pn_device_finish(d);
     }
-    pn_risk_end(d->journal, risk);
+    pn_risk_end(d->journal, d->ctx, risk);
     if (status == PENCL_OK) {
         pn_program_add_launched(k->program, line);
     }

@@ -2,6 +2,7 @@
 /* Compiling a graph into a plan, and running it. */
 #include "base/os.h"
 #include "plan/internal.h"
+#include "plan/trust.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -111,14 +112,12 @@ static pencl_status compile(pn_plan *plan,
     return record(plan);
 }
 
-pencl_status pn_plan_new(pn_plan **out,
+static pencl_status make(pn_plan **out,
                          pencl_graph *graph,
                          pencl_value *const outs[],
                          int n_outs,
                          const pn_plan_options *options)
 {
-    static const pn_plan_options none = {0};
-    PENCL_TRY(pencl_graph_finish(graph));
     pn_plan *plan = pn_calloc(1, sizeof *plan);
     if (plan == NULL) {
         return PN_NOMEM(graph->ctx);
@@ -126,7 +125,49 @@ pencl_status pn_plan_new(pn_plan **out,
     plan->ctx = graph->ctx;
     plan->device = graph->device;
     plan->is_ref = pn_device_caps(graph->device)->is_ref;
-    pencl_status st = compile(plan, graph, outs, n_outs, options != NULL ? options : &none);
+    *out = plan;
+    return compile(plan, graph, outs, n_outs, options);
+}
+
+/* The task whose kernels were being built when that failed; NULL: another way is not wanted. */
+static const pn_task *refused_task(const pn_plan *plan, const pn_plan_options *options)
+{
+    if (plan->ir == NULL || plan->emit.ctx == NULL || options->kernel != NULL) {
+        return NULL;
+    }
+    const pn_task *t = plan->ir->tasks[plan->emit.task];
+    return t->chosen != NULL && !t->chosen->forced_only ? t : NULL;
+}
+
+/* A candidate that was tried out may still fail to build with what is fused into it. The build gets
+ * a second chance, then the next candidate serves. */
+pencl_status pn_plan_new(pn_plan **out,
+                         pencl_graph *graph,
+                         pencl_value *const outs[],
+                         int n_outs,
+                         const pn_plan_options *options)
+{
+    static const pn_plan_options none = {0};
+    pn_plan *plan = NULL;
+    options = options != NULL ? options : &none;
+    PENCL_TRY(pencl_graph_finish(graph));
+    pencl_status st = make(&plan, graph, outs, n_outs, options);
+    for (int failures = 1; st == PENCL_E_BUILD; failures++) {
+        const pn_task *t = refused_task(plan, options);
+        if (t == NULL) {
+            break;
+        }
+        if (failures % 2 == 0) {
+            pn_trust_drop(plan->device, t, pencl_error_text(plan->ctx));
+        }
+        pn_error_clear(plan->ctx);
+        pn_plan_free(plan);
+        plan = NULL;
+        st = make(&plan, graph, outs, n_outs, options);
+        if (st == PENCL_OK) {
+            pn_device_settle_doubts(plan->device);
+        }
+    }
     if (st != PENCL_OK) {
         pn_plan_free(plan);
         return st;

@@ -138,7 +138,7 @@ static pencl_status begin_and_end(pn_journal **journal, const char *what, pn_dea
 {
     pn_error_clear(ctx);
     pencl_status status = pn_risk_begin(journal, ctx, what, most);
-    pn_risk_end(*journal, what);
+    pn_risk_end(*journal, ctx, what);
     return status;
 }
 
