@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An OpenCL layer (OPENCL_LAYERS) whose compiler dies of some sources, as drivers' compilers do: of
+ * any that says "planted: abort". */
+#include <CL/cl_layer.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VISIBLE __attribute__((visibility("default")))
+
+static const cl_icd_dispatch *below;
+static cl_icd_dispatch table;
+
+static CL_API_ENTRY cl_program CL_API_CALL
+create_program(cl_context context, cl_uint n, const char **texts, const size_t *sizes, cl_int *code)
+{
+    for (cl_uint i = 0; i < n; i++) { /* pencl's texts end with NUL */
+        if (strstr(texts[i], "planted: abort") != NULL) {
+            abort();
+        }
+    }
+    return below->clCreateProgramWithSource(context, n, texts, sizes, code);
+}
+
+VISIBLE CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name,
+                                                       size_t room,
+                                                       void *value,
+                                                       size_t *size)
+{
+    const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
+    if (name != CL_LAYER_API_VERSION || (value != NULL && room < sizeof version)) {
+        return CL_INVALID_VALUE;
+    }
+    if (value != NULL) {
+        memcpy(value, &version, sizeof version);
+    }
+    if (size != NULL) {
+        *size = sizeof version;
+    }
+    return CL_SUCCESS;
+}
+
+VISIBLE CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
+                                                    const cl_icd_dispatch *target,
+                                                    cl_uint *n_ours,
+                                                    const cl_icd_dispatch **ours)
+{
+    const size_t used = (size_t)n * sizeof(void *);
+    below = target;
+    memcpy(&table, target, used < sizeof table ? used : sizeof table);
+    table.clCreateProgramWithSource = create_program;
+    *n_ours = (cl_uint)(sizeof table / sizeof(void *));
+    *ours = &table;
+    return CL_SUCCESS;
+}
