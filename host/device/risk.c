@@ -14,13 +14,15 @@ static const char *again(char row[PN_RISK_MAX + 8], const char *what)
     return row;
 }
 
-enum { LAUNCH_S = 5, BUILD_S = 120 };
+/* How long a call may last, in s: the first launches are small, compilers take their time. What was
+ * killed once may have been slow, on a machine with much else to do, and gets more. */
+enum { LAUNCH_S = 5, SECOND_LAUNCH_S = 20, BUILD_S = 120 };
 
-/* How long a call may last: the first launches are small, compilers take their time. */
-static void set_deadline(pencl_ctx *ctx, const char *what)
+static void set_deadline(const pencl_ctx *ctx, const char *what, bool second)
 {
     if (ctx->deadline != NULL) {
-        ctx->deadline(what == NULL ? 0 : strncmp(what, "launch ", 7) == 0 ? LAUNCH_S : BUILD_S);
+        bool launch = strncmp(what, "launch ", 7) == 0;
+        ctx->deadline(!launch ? BUILD_S : second ? SECOND_LAUNCH_S : LAUNCH_S);
     }
 }
 
@@ -42,14 +44,16 @@ pencl_status pn_risk_begin(pn_journal **journal, pencl_ctx *ctx, const char *wha
     pn_journal_forget(*journal, what);
     pn_journal_forget(*journal, row);
     pn_journal_begin(*journal, once && !retry ? row : what);
-    set_deadline(ctx, what);
+    set_deadline(ctx, what, once);
     return PENCL_OK;
 }
 
 void pn_risk_end(pn_journal *journal, pencl_ctx *ctx, const char *what)
 {
     char row[PN_RISK_MAX + 8];
-    set_deadline(ctx, NULL);
+    if (ctx->deadline != NULL) {
+        ctx->deadline(0);
+    }
     pn_journal_end(journal, what);
     pn_journal_end(journal, again(row, what));
 }
