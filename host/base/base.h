@@ -30,8 +30,6 @@ struct pencl_ctx {
     pencl_probe_fn *probe;
     void *probe_user;
     long n_unnamed; /* states that got a label of their own */
-    uint64_t
-        n_moved; /* times that a variable took other memory: plans bound to the old are stale */
 };
 
 /* Records the failure unless one is recorded already (the deepest cause wins); returns `status`. */

@@ -224,6 +224,12 @@ pencl_layer_call(const pencl_layer *layer, pencl_value *x, const pencl_side_inpu
 /* A variable as a value of x's graph; a slot is E_UNBOUND. Inside of a LayerStack the stack axis is
  * gone: the value is that of the layer being traced. */
 PENCL_API pencl_value *pencl_value_of(pencl_variable *variable, pencl_value *near);
+/* As penzai's `variable.value = x` in a layer: x, which has the variable's type and its axes in any
+ * order (E_SHAPE), is the variable's value after each run of the graph, and what pencl_value_of
+ * gives in the rest of the trace. Snapshots stay as they are. The result is x. E_ARG: the variable
+ * is frozen; E_UNBOUND: a slot; E_UNSUPPORTED: its memory is not in C order, as that of a variable
+ * with n_row_axes between 1 and all. */
+PENCL_API pencl_value *pencl_variable_assign(pencl_variable *variable, pencl_value *x);
 
 #ifdef __cplusplus
 }

@@ -134,15 +134,16 @@ START_TEST(a_kernel_that_kills_the_compiler_is_replaced)
     if (on_ref()) {
         return;
     }
-    setenv("OPENCL_LAYERS", PLANTED_LAYER, 1);
+    setenv("OPENCL_LAYERS", PENCL_TEST_PLANTED, 1);
     plant_matmul("/* planted: abort */");
     found_named_and_replaced("two processes died in it");
 }
 END_TEST
 
+/* Rusticl's llvmpipe leaves loops after 65535 turns, so nothing hangs there. */
 START_TEST(a_kernel_that_never_returns_is_replaced)
 {
-    if (on_ref()) {
+    if (on_ref() || strcmp(device, "rusticl") == 0) {
         return;
     }
     plant_matmul("for (volatile int planted = 1; planted != 0;) { }");

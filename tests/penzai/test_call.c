@@ -416,6 +416,28 @@ START_TEST(a_body_alone_misses_its_positions)
 }
 END_TEST
 
+START_TEST(an_unbound_model_says_so)
+{
+    const pencl_axis axes[] = {{"seq", 3}};
+    pencl_array *ids = ints(tokens, axes, 1);
+    pencl_array *logits = NULL;
+    pencl_layer *empty = NULL;
+    pencl_lm *unbound = NULL;
+    pencl_variable **variables = NULL;
+    int n = 0;
+    CHECK_OK(
+        pencl_layer_unbind_variables(&empty, &variables, &n, ctx, pencl_lm_body(lm), NULL, NULL));
+    CHECK_OK(pencl_lm_new(&unbound, device, empty, pencl_lm_metadata(lm)));
+    ck_assert_int_eq(pencl_lm_call(&logits, unbound, ids, NULL), PENCL_E_UNBOUND);
+    ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), pencl_variable_label(variables[0])));
+    ck_assert_ptr_null(logits);
+    pencl_lm_free(unbound);
+    pencl_variables_free(variables, n);
+    pencl_layer_free(empty);
+    pencl_array_free(ids);
+}
+END_TEST
+
 Suite *suite_penzai_call(void);
 Suite *suite_penzai_call(void)
 {
@@ -432,6 +454,7 @@ Suite *suite_penzai_call(void)
     tcase_add_test(tc, no_tokens_give_no_logits);
     tcase_add_test(tc, bad_input_is_refused);
     tcase_add_test(tc, a_body_alone_misses_its_positions);
+    tcase_add_test(tc, an_unbound_model_says_so);
     suite_add_tcase(suite, tc);
     return suite;
 }

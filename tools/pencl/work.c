@@ -62,6 +62,17 @@ void work_loading(void *user, double done)
     show_progress(user, "loading", done);
 }
 
+void work_reading(void *user, double done)
+{
+    show_progress(user, "reading", done);
+}
+
+int work_stopped(void *unused)
+{
+    (void)unused;
+    return interrupted();
+}
+
 void work_sweeping(void *user, double done)
 {
     show_progress(user, "sweeping", done);
@@ -161,21 +172,44 @@ void work_free_devices(work_devices *devices)
     *devices = (work_devices){0};
 }
 
+static int open_model(work *w, const model_settings *s)
+{
+    char *paths[OPTION_TEXTS_MAX] = {0};
+    pencl_lora loras[OPTION_TEXTS_MAX];
+    int n = 0;
+    for (; n < (int)s->loras.n && (paths[n] = strdup(s->loras.items[n])) != NULL; n++) {
+        loras[n] = (pencl_lora){.path = paths[n], .scale = 1};
+        cut_scale(paths[n], &loras[n].scale);
+    }
+    const pencl_model_options options = {
+        .progress = work_loading, .user = w, .loras = loras, .n_loras = n};
+    int status = EXIT_DONE;
+    double start = now_ms();
+    if (n < (int)s->loras.n) {
+        say("%s", pencl_status_text(PENCL_E_NOMEM));
+        status = EXIT_FAILED;
+    } else if (pencl_model_open(&w->model, w->device, s->model, &options) != PENCL_OK) {
+        status = work_failed(w);
+    }
+    w->load_ms = now_ms() - start;
+    for (int i = 0; i < n; i++) {
+        free(paths[i]);
+    }
+    return status;
+}
+
 int work_model(work *w, const char *name, const model_settings *s)
 {
     if (s->model == NULL) {
         return usage_error(name, "no model: -m MODEL is missing");
     }
     int status = work_device(w, &s->on);
+    if (status == EXIT_DONE) {
+        status = open_model(w, s);
+    }
     if (status != EXIT_DONE) {
         return status;
     }
-    const pencl_model_options options = {.progress = work_loading, .user = w};
-    double start = now_ms();
-    if (pencl_model_open(&w->model, w->device, s->model, &options) != PENCL_OK) {
-        return work_failed(w);
-    }
-    w->load_ms = now_ms() - start;
     int64_t trained = pencl_model_describe(w->model)->trained_context;
     w->context = trained > 0 && trained < DEFAULT_CONTEXT ? trained : DEFAULT_CONTEXT;
     w->context = s->context > 0 ? s->context : w->context;

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VISIBLE __attribute__((visibility("default")))
-
 static const cl_icd_dispatch *below;
 static cl_icd_dispatch table;
 
@@ -22,7 +20,7 @@ create_program(cl_context context, cl_uint n, const char **texts, const size_t *
     return below->clCreateProgramWithSource(context, n, texts, sizes, code);
 }
 
-VISIBLE CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name,
+CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name,
                                                        size_t room,
                                                        void *value,
                                                        size_t *size)
@@ -40,7 +38,7 @@ VISIBLE CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name,
     return CL_SUCCESS;
 }
 
-VISIBLE CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
+CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
                                                     const cl_icd_dispatch *target,
                                                     cl_uint *n_ours,
                                                     const cl_icd_dispatch **ours)
