@@ -21,9 +21,9 @@ create_program(cl_context context, cl_uint n, const char **texts, const size_t *
 }
 
 CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name,
-                                                       size_t room,
-                                                       void *value,
-                                                       size_t *size)
+                                               size_t room,
+                                               void *value,
+                                               size_t *size)
 {
     const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
     if (name != CL_LAYER_API_VERSION || (value != NULL && room < sizeof version)) {
@@ -39,9 +39,9 @@ CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name,
 }
 
 CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
-                                                    const cl_icd_dispatch *target,
-                                                    cl_uint *n_ours,
-                                                    const cl_icd_dispatch **ours)
+                                            const cl_icd_dispatch *target,
+                                            cl_uint *n_ours,
+                                            const cl_icd_dispatch **ours)
 {
     const size_t used = (size_t)n * sizeof(void *);
     below = target;

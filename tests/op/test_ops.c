@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every case of every op, through every kernel that the device can run, against the C reference.
  * PENCL_TEST_OP=softmax keeps the others out. */
+#include "base/os.h"
 #include "plan/trial.h"
 #include "support/devices.h"
 
@@ -11,16 +12,34 @@
 
 static pencl_ctx *ctx;
 static pencl_device *device;
+static char reports[64]; /* what Oclgrind says of the test's kernels */
 
 static void setup(void)
 {
+    snprintf(reports, sizeof reports, "/tmp/pencl-oclgrind-%ld", pn_process_id());
+    setenv("OCLGRIND_LOG", reports, 1);
+    setenv("OCLGRIND_CHECK_API", "1", 1);
+    setenv("OCLGRIND_DATA_RACES", "1", 1);
     ctx = pencl_ctx_new();
     device = test_device(ctx);
+}
+
+/* Accesses out of bounds, races and wrong calls are found even where the result is right. */
+static void check_reports(void)
+{
+    pn_text text = {0};
+    if (pn_file_exists(reports)) {
+        ck_assert_int_eq(pn_file_read(&text, ctx, reports, 1 << 20), PENCL_OK);
+        pn_file_remove(reports);
+    }
+    ck_assert_msg(text.size == 0, "Oclgrind: %.3000s", pn_text_get(&text));
+    pn_text_free(&text);
 }
 
 static void teardown(void)
 {
     pencl_device_close(device);
+    check_reports();
     pencl_ctx_free(ctx);
 }
 
