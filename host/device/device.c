@@ -42,6 +42,17 @@ static pencl_status connect(pencl_device *d, const pn_handle *handle)
     return PENCL_OK;
 }
 
+static void log_faults(const pencl_device *d)
+{
+    for (size_t i = 0; i < pn_n_driver_faults; i++) {
+        const pn_driver_fault *f = &pn_driver_faults[i];
+        if (pn_driver_fault_fits(f, &d->info)) {
+            pn_log(d->ctx, PENCL_LOG_INFO, "device", "%s: known of this driver: %s (%s)",
+                   d->info.id, f->fault, f->source);
+        }
+    }
+}
+
 /* The device of a row of the listing. Takes the store when it succeeds. */
 static pencl_status open_row(pencl_device **out,
                              pencl_ctx *ctx,
@@ -66,6 +77,7 @@ static pencl_status open_row(pencl_device **out,
         return status;
     }
     d->store = store;
+    log_faults(d);
     *out = d;
     return PENCL_OK;
 }

@@ -78,6 +78,7 @@ static bool add_opencl_device(
     cl->clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform - 1, info->platform,
                           NULL);
     pn_caps_query(info, &handle->caps, cl, id);
+    pn_limits_apply(&handle->caps, &(pn_limits){.hide = pn_driver_faults_hide(info)});
     pn_limits_apply(&handle->caps, limits);
     show_caps(info, &handle->caps);
 
