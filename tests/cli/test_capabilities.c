@@ -6,6 +6,7 @@
 #include "support/folder.h"
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,11 @@ START_TEST(every_kernel_agrees)
 {
     char folder[TEST_PATH];
     const char *device = getenv("PENCL_TEST_DEVICE");
+    bool several = strchr(settings[_i], ',') != NULL;
+    bool slow = device != NULL && strcmp(device, "intel") == 0;
+    if (slow && !several && getenv("PENCL_TEST_LONG") == NULL) {
+        return;
+    }
     const command_row row = {
         .name = settings[_i],
         .args = {"selftest", "-q", "-d", device != NULL && *device != '\0' ? device : "ref"},

@@ -131,9 +131,8 @@ static int run(const void *given, const words *rest)
         int one = test_device(&s, rows);
         status = status == EXIT_DONE ? one : status;
     }
-    if (rows != NULL) {
-        int printed = print_json(rows);
-        status = status == EXIT_DONE ? printed : status;
+    if (rows != NULL && print_json(rows) != EXIT_DONE) {
+        status = EXIT_FAILED;
     }
     work_free_devices(&devices);
     status = interrupted() ? EXIT_FAILED : status;
