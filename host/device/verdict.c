@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verdicts on kernels: lines "WHAT\tWHY\n", all those of a device in one value of the store, read
  * once. Other processes may add to it, so it is read again before it is written. */
+#include "base/os.h"
 #include "device/internal.h"
 #include "device/risk.h"
 #include "device/source.h"
@@ -47,14 +48,14 @@ static const char *find(const pn_text *lines, const char *what)
     return NULL;
 }
 
-/* Adds the lines of `from` about which `to` says nothing. */
-static void merge(pn_text *to, const char *from)
+/* Adds the lines of `from` about which `to` says nothing; or of them only those that are good. */
+static void merge(pn_text *to, const char *from, bool good_only)
 {
     while (*from != '\0') {
         char what[PN_VERDICT_MAX];
         size_t line = strcspn(from, "\n");
         size_t n = strcspn(from, "\t");
-        if (n < line && n < sizeof what) {
+        if (n < line && n < sizeof what && (!good_only || n + 1 == line)) {
             pn_copy(what, n + 1, from);
             if (find(to, what) == NULL) {
                 pn_text_add(to, "%.*s\n", (int)line, from);
@@ -76,7 +77,7 @@ static void load(pencl_device *d)
         pn_text lines = {0};
         pn_text_add_bytes(&lines, value, size);
         pn_text_add(&lines, "%s", ""); /* ends it */
-        merge(&d->verdicts, pn_text_get(&lines));
+        merge(&d->verdicts, pn_text_get(&lines), pn_get_env("PENCL_RETRY") != NULL);
         pn_text_free(&lines);
     }
     pn_free(value);
@@ -168,7 +169,7 @@ void pn_device_overrule(pencl_device *d, const char *what, const char *why)
 void pn_device_settle_doubts(pencl_device *d)
 {
     if (d->doubts.size > 0) {
-        merge(&d->doubts, pn_text_get(&d->verdicts));
+        merge(&d->doubts, pn_text_get(&d->verdicts), false);
         pn_text_free(&d->verdicts);
         d->verdicts = d->doubts;
         d->doubts = (pn_text){0};

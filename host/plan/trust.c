@@ -213,8 +213,9 @@ static void warn(pencl_device *device, const char *name, const char *why)
     wanted w;
     if (why[0] != '\0' && read_name(&w, name)) {
         pn_log(pn_device_ctx(device), PENCL_LOG_WARN, "plan",
-               "%s: the kernel %s is not used on %s (%s, driver %s): %s", w.def->name, w.kernel,
-               info->id, info->name, info->driver, why);
+               "%s: the kernel %s (%s, tokens <= %" PRId64
+               ") is not used on %s (%s, driver %s): %s",
+               w.def->name, w.kernel, w.dtypes, w.tokens, info->id, info->name, info->driver, why);
     }
 }
 

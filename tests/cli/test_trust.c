@@ -5,6 +5,7 @@
 #include "support/folder.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,8 @@ START_TEST(a_wrong_kernel_is_replaced)
     }
     plant_matmul("return; /* planted */");
     found_named_and_replaced(" differ: max abs ");
+    setenv("PENCL_RETRY", "1", 1);
+    expect(run(DONE)->err, " is not used on ");
 }
 END_TEST
 
@@ -136,6 +139,21 @@ START_TEST(a_kernel_that_kills_the_compiler_is_replaced)
     }
     setenv("OPENCL_LAYERS", PENCL_TEST_PLANTED, 1);
     plant_matmul("/* planted: abort */");
+    found_named_and_replaced("two processes died in it");
+}
+END_TEST
+
+/* Right by itself, and deadly with what is fused into it: no trial tells, but the journal does. */
+START_TEST(a_fused_kernel_that_kills_twice_is_replaced)
+{
+    enum { ABORTED = 128 + SIGABRT };
+    if (on_ref()) {
+        return;
+    }
+    setenv("OPENCL_LAYERS", PENCL_TEST_PLANTED, 1);
+    plant_matmul("/* planted: fused */");
+    run(ABORTED);
+    run(ABORTED);
     found_named_and_replaced("two processes died in it");
 }
 END_TEST
@@ -180,6 +198,7 @@ Suite *suite_cli_trust(void)
     tcase_add_test(tc, a_wrong_kernel_is_replaced);
     tcase_add_test(tc, a_kernel_that_does_not_build_is_replaced);
     tcase_add_test(tc, a_kernel_that_kills_the_compiler_is_replaced);
+    tcase_add_test(tc, a_fused_kernel_that_kills_twice_is_replaced);
     tcase_add_test(tc, a_kernel_that_never_returns_is_replaced);
     tcase_add_test(tc, without_a_kernel_the_command_stops);
     suite_add_tcase(suite, tc);
