@@ -94,6 +94,9 @@ void pn_kernel_arg_local(pn_kernel *k, int index, size_t bytes);
  */
 pencl_status pn_kernel_run(pn_kernel *k, int dims, const size_t global[3], const size_t local[3]);
 
+/* E_BUILD when such a launch would be refused, since two processes died in it. */
+pencl_status pn_kernel_check(pn_kernel *k, int dims, const size_t local[3]);
+
 pencl_status pn_device_flush(pencl_device *device);  /* hands queued work to the driver */
 pencl_status pn_device_finish(pencl_device *device); /* waits for all of it */
 /* Off the token path: reads the binaries of programs first launched since, and queues them for

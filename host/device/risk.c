@@ -26,7 +26,7 @@ static void set_deadline(const pencl_ctx *ctx, const char *what, bool second)
     }
 }
 
-pencl_status pn_risk_begin(pn_journal **journal, pencl_ctx *ctx, const char *what, pn_deaths most)
+pencl_status pn_risk_check(pn_journal **journal, pencl_ctx *ctx, const char *what, pn_deaths most)
 {
     char folder[512];
     char row[PN_RISK_MAX + 8];
@@ -36,14 +36,27 @@ pencl_status pn_risk_begin(pn_journal **journal, pencl_ctx *ctx, const char *wha
     }
     bool twice = pn_journal_left(*journal, again(row, what));
     bool once = pn_journal_left(*journal, what);
-    bool retry = pn_get_env("PENCL_RETRY") != NULL;
-    if (!retry && (twice || (once && most == PN_ONE_DEATH))) {
+    if (pn_get_env("PENCL_RETRY") == NULL && (twice || (once && most == PN_ONE_DEATH))) {
         return PN_FAIL(ctx, PENCL_E_BUILD, "skipped: %s in it (%s); PENCL_RETRY=1 tries again",
                        twice ? "two processes died" : "the last process died", what);
     }
-    pn_journal_forget(*journal, what);
-    pn_journal_forget(*journal, row);
-    pn_journal_begin(*journal, once && !retry ? row : what);
+    return PENCL_OK;
+}
+
+void pn_risk_forget(pn_journal *journal, const char *what)
+{
+    char row[PN_RISK_MAX + 8];
+    pn_journal_forget(journal, what);
+    pn_journal_forget(journal, again(row, what));
+}
+
+pencl_status pn_risk_begin(pn_journal **journal, pencl_ctx *ctx, const char *what, pn_deaths most)
+{
+    char row[PN_RISK_MAX + 8];
+    PENCL_TRY(pn_risk_check(journal, ctx, what, most));
+    bool once = pn_journal_left(*journal, what) && pn_get_env("PENCL_RETRY") == NULL;
+    pn_risk_forget(*journal, what);
+    pn_journal_begin(*journal, once ? again(row, what) : what);
     set_deadline(ctx, what, once);
     return PENCL_OK;
 }
@@ -56,11 +69,4 @@ void pn_risk_end(pn_journal *journal, pencl_ctx *ctx, const char *what)
     }
     pn_journal_end(journal, what);
     pn_journal_end(journal, again(row, what));
-}
-
-void pn_risk_forget(pn_journal *journal, const char *what)
-{
-    char row[PN_RISK_MAX + 8];
-    pn_journal_forget(journal, what);
-    pn_journal_forget(journal, again(row, what));
 }

@@ -69,6 +69,19 @@ static pencl_status record(pn_plan *plan)
     return plan->emit.failed ? PN_NOMEM(plan->ctx) : PENCL_OK;
 }
 
+/* E_BUILD when a launch would be refused: better known now, when another kernel can be taken. */
+static pencl_status check_launches(pn_plan *plan)
+{
+    for (size_t i = 0; i < plan->emit.n_launches; i++) {
+        const pn_launch *l = &plan->emit.launches[i];
+        plan->emit.task = l->task;
+        if (l->kernel != NULL) {
+            PENCL_TRY(pn_kernel_check(l->kernel, l->dims, l->local));
+        }
+    }
+    return PENCL_OK;
+}
+
 static pencl_status compile(pn_plan *plan,
                             pencl_graph *graph,
                             pencl_value *const outs[],
@@ -93,7 +106,8 @@ static pencl_status compile(pn_plan *plan,
         plan->own_pool = true;
     }
     PENCL_TRY(pn_plan_resolve(plan));
-    return record(plan);
+    PENCL_TRY(record(plan));
+    return check_launches(plan);
 }
 
 static pencl_status make(pn_plan **out,

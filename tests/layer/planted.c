@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An OpenCL layer (OPENCL_LAYERS) whose compiler dies of some sources, as drivers' compilers do: of
- * any that says "planted: abort", and of those with an absorbed norm that say "planted: fused". */
+ * any that says "planted: abort", and of those with an absorbed norm that say "planted: fused"; it
+ * dies of the launch of such kernels that say "planted: launch". */
 #include <CL/cl_layer.h>
 
 #include <stdbool.h>
@@ -21,6 +22,40 @@ create_program(cl_context context, cl_uint n, const char **texts, const size_t *
         }
     }
     return below->clCreateProgramWithSource(context, n, texts, sizes, code);
+}
+
+static bool is_deadly(cl_kernel kernel)
+{
+    cl_program program = NULL;
+    size_t size = 0;
+    bool deadly = false;
+    below->clGetKernelInfo(kernel, CL_KERNEL_PROGRAM, sizeof(cl_program), &program, NULL);
+    below->clGetProgramInfo(program, CL_PROGRAM_SOURCE, 0, NULL, &size);
+    char *text = calloc(size + 1, 1);
+    if (text != NULL) {
+        below->clGetProgramInfo(program, CL_PROGRAM_SOURCE, size, text, NULL);
+        deadly =
+            strstr(text, "#define NORM_EPS") != NULL && strstr(text, "planted: launch") != NULL;
+    }
+    free(text);
+    return deadly;
+}
+
+static CL_API_ENTRY cl_int CL_API_CALL launch(cl_command_queue queue,
+                                              cl_kernel kernel,
+                                              cl_uint dims,
+                                              const size_t *from,
+                                              const size_t *global,
+                                              const size_t *local,
+                                              cl_uint n,
+                                              const cl_event *events,
+                                              cl_event *event)
+{
+    if (is_deadly(kernel)) {
+        abort();
+    }
+    return below->clEnqueueNDRangeKernel(queue, kernel, dims, from, global, local, n, events,
+                                         event);
 }
 
 CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name,
@@ -50,6 +85,7 @@ CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
     below = target;
     memcpy(&table, target, used < sizeof table ? used : sizeof table);
     table.clCreateProgramWithSource = create_program;
+    table.clEnqueueNDRangeKernel = launch;
     *n_ours = (cl_uint)(sizeof table / sizeof(void *));
     *ours = &table;
     return CL_SUCCESS;
