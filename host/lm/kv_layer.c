@@ -25,7 +25,8 @@ static bool fits(const pencl_layer *self, pencl_value *tokens)
     pn_text shape = {0};
     pn_spec_print(&needed, &want);
     pn_spec_print(&shape, got);
-    pn_graph_fail(tokens->graph, PENCL_E_AXIS, "tokens: %s is needed, got %s", pn_text_get(&needed),
+    pencl_status status = got->dtype == PENCL_I32 ? PENCL_E_AXIS : PENCL_E_DTYPE;
+    pn_graph_fail(tokens->graph, status, "tokens: %s is needed, got %s", pn_text_get(&needed),
                   pn_text_get(&shape));
     pn_text_free(&needed);
     pn_text_free(&shape);

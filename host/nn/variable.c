@@ -117,11 +117,12 @@ pencl_status pencl_variable_new(pencl_variable **out,
         label = own;
     }
     int n_axes = value->view.spec.n_axes;
+    const char *name = label != NULL ? label : "a variable";
     if (n_row_axes < 0 || n_row_axes > n_axes) {
-        return PN_FAIL(ctx, PENCL_E_ARG, "%s: %d row axes, but the value has %d axes",
-                       label != NULL ? label : "a variable", n_row_axes, n_axes);
+        return PN_FAIL(ctx, PENCL_E_ARG, "%s: %d row axes, but the value has %d axes", name,
+                       n_row_axes, n_axes);
     }
-    PENCL_TRY(pn_need_dense(label, value));
+    PENCL_TRY(pn_need_dense(name, value));
     pn_store *store = NULL;
     PENCL_TRY(pn_store_of_array(&store, value, n_row_axes));
     pencl_status status = pn_variable_new(out, ctx, kind, label, store);

@@ -173,8 +173,9 @@ typedef struct pencl_kv_lm pencl_kv_lm;
 
 /* A wrapper with the lm's body over empty caches of `cache_len` slots for each entry of the batch
  * axes (none: one sequence); the lm must outlive it. Parameters are shared with the lm. E_ARG: a
- * cache_len below 1; E_AXIS: a batch axis with a name that the layers use; E_LIMIT; E_UNSUPPORTED:
- * a mask that reads positions of another name. */
+ * cache_len below 1; E_AXIS: a batch axis with a name that the layers use, or given twice; E_LIMIT.
+ * (Masks that read positions of another name, which penzai refuses here, do not get past
+ * pencl_lm_new.) */
 PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_from_uncached(pencl_kv_lm **out,
                                                                  pencl_lm *lm,
                                                                  int64_t cache_len,

@@ -393,6 +393,20 @@ typedef struct pencl_selftest_options {
 PENCL_API PENCL_NODISCARD pencl_status pencl_selftest(pencl_device *device,
                                                       const pencl_selftest_options *options);
 
+/* ---- limits ---- */
+
+/* What a device can do at most, measured: the fastest of a few samples. */
+typedef struct pencl_limits {
+    double read_gbs;     /* 1e9 bytes a second, by a plain sum */
+    uint64_t read_bytes; /* it was over: four times the last cache, less on slow or small devices */
+    double fma_gflops;   /* float32, a multiplication and an addition as two */
+    double launch_us;    /* of a launch, many of them queued */
+} pencl_limits;
+
+/* Takes a second or a few. E_UNSUPPORTED on `ref`. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_device_measure(pencl_limits *out,
+                                                            pencl_device *device);
+
 /* ---- memory ---- */
 
 /* Bytes that the library has held on the device at most, since it was opened. */

@@ -259,6 +259,25 @@ START_TEST(tokens_need_exactly_the_batch_axes)
 }
 END_TEST
 
+START_TEST(tokens_are_integers)
+{
+    const float values[4] = {0};
+    pencl_kv_lm *kv = make(8, 1);
+    pencl_layer *layer = layer_of(kv);
+    pencl_array *x = tree_array(device, "batch=2 seq=2", values);
+    pencl_graph *graph = NULL;
+    CHECK_OK(pencl_graph_new(&graph, device));
+    ck_assert_ptr_null(pencl_layer_call(layer, pencl_graph_array(graph, x), NULL));
+    ck_assert_int_eq(pencl_graph_finish(graph), PENCL_E_DTYPE);
+    ck_assert_ptr_nonnull(
+        strstr(pencl_error_text(ctx), "tokens: int32(| batch:2, seq:2) is needed"));
+    pencl_graph_free(graph);
+    pencl_array_free(x);
+    pencl_layer_free(layer);
+    pencl_kv_lm_free(kv);
+}
+END_TEST
+
 /* ---- states as values ---- */
 
 typedef struct values {
@@ -411,6 +430,7 @@ Suite *suite_penzai_kv_layer(void)
     tcase_add_test(tc, padding_left_and_right_in_one_batch);
     tcase_add_test(tc, a_full_cache_is_an_error_before_any_write);
     tcase_add_test(tc, tokens_need_exactly_the_batch_axes);
+    tcase_add_test(tc, tokens_are_integers);
     tcase_add_test(tc, states_are_values);
     tcase_add_test(tc, fields_and_colour_are_penzais);
     tcase_add_test(tc, the_tree_is_printed_selected_and_put_together_again);

@@ -124,27 +124,36 @@ int work_device(work *w, const device_settings *on)
     return EXIT_DONE;
 }
 
-/* The rows of the list that the words name, as ids. */
+/* What the words name, as ids. */
 static int match(work_devices *out, const work *w, const char *asked)
 {
     pencl_device_list *list = NULL;
-    size_t *rows = NULL;
+    pencl_device_pick *picks = NULL;
     size_t n = 0;
     pencl_status st = pencl_device_list_new(&list, w->ctx);
     if (st == PENCL_OK) {
-        rows = calloc(list->n_devices, sizeof *rows);
-        out->ids = calloc(list->n_devices, sizeof *out->ids);
-        st = rows == NULL || out->ids == NULL ? PENCL_E_NOMEM
-                                              : pencl_device_match(rows, &n, w->ctx, list, asked);
+        st = pencl_device_match(&picks, &n, w->ctx, list, asked);
     }
     if (st == PENCL_OK) {
         bool named = asked != NULL || getenv("PENCL_DEVICE") != NULL;
-        for (out->n = 0; out->n < (named ? n : 1); out->n++) {
-            memcpy(out->ids[out->n], list->devices[rows[out->n]].id, sizeof out->ids[0]);
+        n = named ? n : 1;
+        out->ids = calloc(n, sizeof *out->ids);
+        for (; out->ids != NULL && out->n < n; out->n++) {
+            const pencl_device_pick *pick = &picks[out->n];
+            const char *id = list->devices[pick->row].id;
+            size_t size = (size_t)snprintf(out->ids[out->n], sizeof out->ids[0], "%.40s", id);
+            if (pick->cores > 0) {
+                snprintf(out->ids[out->n] + size, sizeof out->ids[0] - size, "/cores=%u",
+                         pick->cores);
+            }
         }
     }
-    free(rows);
+    pencl_device_picks_free(picks);
     pencl_device_list_free(list);
+    if (st == PENCL_OK && out->ids == NULL) {
+        say("%s", pencl_status_text(PENCL_E_NOMEM));
+        return EXIT_FAILED;
+    }
     if (st != PENCL_OK) {
         work_failed(w);
     }
