@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pencl perplexity: how well a model expects a text; how far two devices are apart. */
-#include "logits.h"
+#include "corpus.h"
 #include "output.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-enum { CHUNK = 512 };
 
 typedef struct settings {
     model_settings use;
@@ -37,61 +34,6 @@ static const option options[] = {
     OPT_FLAG(0, "json", offsetof(settings, json), "one JSON document"),
     OPT_END,
 };
-
-/* Texts of one length. */
-typedef struct corpus {
-    int32_t *ids;
-    int64_t n_texts;
-    int64_t n;
-} corpus;
-
-/* A text in pieces of -c tokens (512); what is left at its end is dropped when there is more. */
-static int read_text(corpus *c, const work *w, const settings *s)
-{
-    input text = {0};
-    int32_t *ids = NULL;
-    size_t n = 0;
-    int status = input_prompt(&text, "perplexity", &s->prompt);
-    if (status == EXIT_DONE) {
-        status = work_encode(&ids, &n, w, &text, s->prompt.parse_special);
-    }
-    free(text.data);
-    if (status == EXIT_DONE) {
-        int64_t piece = s->use.context > 0 ? s->use.context : CHUNK;
-        bool whole = (int64_t)n < piece;
-        *c = (corpus){calloc(n, sizeof *ids), whole ? 1 : (int64_t)n / piece,
-                      whole ? (int64_t)n : piece};
-        if (c->ids != NULL) {
-            memcpy(c->ids, ids, n * sizeof *ids);
-        } else {
-            say("out of host memory");
-            status = EXIT_FAILED;
-        }
-    }
-    pencl_tokens_free(ids);
-    return status;
-}
-
-static int read_file(corpus *c, const work *w, const char *path)
-{
-    pencl_array *array = NULL;
-    int status = logits_load(&array, w, path);
-    if (status == EXIT_DONE) {
-        int last = pencl_array_n_axes(array) - 1;
-        c->n = pencl_array_axis(array, last)->size;
-        c->n_texts = c->n > 0 ? pencl_array_count(array) / c->n : 0;
-        c->ids = calloc((size_t)pencl_array_count(array) + 1, sizeof *c->ids);
-        if (c->ids == NULL) {
-            say("out of host memory");
-            status = EXIT_FAILED;
-        } else if (pencl_array_download(array, c->ids, (size_t)pencl_array_count(array) * 4) !=
-                   PENCL_OK) {
-            status = work_failed(w);
-        }
-    }
-    pencl_array_free(array);
-    return status;
-}
 
 static int print(const work *w, const pencl_perplexity *p, const settings *s)
 {
