@@ -43,17 +43,15 @@ static const pn_layout *layout_of(const run *r, int input)
 }
 
 /* The op over a graph of its own: stored inputs are variables, the others inputs of the step. */
-static pencl_value *trace(run *r)
+static pencl_status trace(run *r, pencl_value **value)
 {
-    const char *where = r->where;
-    pencl_ctx *ctx = r->ctx;
     const op_case *c = r->kase;
     pn_op_args args = {.n_in = c->call.n_in, .n_names = c->call.n_names};
     memcpy(args.num, c->call.num, sizeof args.num);
     for (int i = 0; i < c->call.n_names; i++) {
         args.names[i] = c->call.names[i];
     }
-    CHECK_OK(pencl_graph_new(&r->graph, r->device));
+    PENCL_TRY(pencl_graph_new(&r->graph, r->device));
     for (int i = 0; i < c->call.n_in; i++) {
         const char *name = c->def->in[i];
         const case_data *in = &c->in[i];
@@ -61,12 +59,19 @@ static pencl_value *trace(run *r)
             args.in[i] = pn_graph_input(r->graph, name, &in->spec);
             continue;
         }
-        CHECK_OK(
+        PENCL_TRY(
             pn_store_new(&r->stores[i], r->device, &in->spec, c->row->rows[i], layout_of(r, i)));
-        CHECK_OK(pn_store_upload(r->stores[i], r->ctx, in->plain));
+        PENCL_TRY(pn_store_upload(r->stores[i], r->ctx, in->plain));
         args.in[i] = pn_graph_variable(r->graph, name, r->stores[i]);
     }
-    return pn_graph_op(r->graph, c->def, &args);
+    *value = pn_graph_op(r->graph, c->def, &args);
+    return pencl_graph_finish(r->graph);
+}
+
+static pencl_status plan(run *r, pencl_value *value)
+{
+    const pn_plan_options options = {.pool = r->pool, .passes = "none", .kernel = r->kernel};
+    return pn_plan_new(&r->plan, r->graph, &value, 1, &options);
 }
 
 /* Room for the output and guards around it, all of it marked. */
@@ -136,11 +141,10 @@ bool op_run(pencl_device *device, const op_case *c, op_storage storage, const ch
     const char *where = r.where;
     snprintf(r.where, sizeof r.where, "%s, %s, stored %s, kernel %s", c->def->name, c->row->name,
              storage_names[storage], kernel != NULL ? kernel : "of choice");
-    pencl_value *value = trace(&r);
-    CHECK_OK(pencl_graph_finish(r.graph));
+    pencl_value *value = NULL;
+    CHECK_OK(trace(&r, &value));
     mark(&r);
-    const pn_plan_options options = {.pool = r.pool, .passes = "none", .kernel = kernel};
-    CHECK_OK(pn_plan_new(&r.plan, r.graph, &value, 1, &options));
+    CHECK_OK(plan(&r, value));
     bool taken = was_taken(&r);
     if (taken) {
         for (int i = 0; i < c->call.n_in; i++) {
@@ -160,6 +164,19 @@ bool op_run(pencl_device *device, const op_case *c, op_storage storage, const ch
     }
     free_run(&r);
     return taken;
+}
+
+pencl_status op_plan(pencl_device *device, const op_case *c, op_storage storage, const char *kernel)
+{
+    pencl_ctx *ctx = pn_device_ctx(device);
+    run r = {.ctx = ctx, .device = device, .kase = c, .storage = storage, .kernel = kernel};
+    pencl_value *value = NULL;
+    pencl_status status = trace(&r, &value);
+    if (status == PENCL_OK) {
+        status = plan(&r, value);
+    }
+    free_run(&r);
+    return status;
 }
 
 bool op_can_be_stored(const op_case *c, op_storage storage)

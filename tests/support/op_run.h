@@ -15,4 +15,9 @@ bool op_can_be_stored(const op_case *c, op_storage storage);
  * does not take the case: then nothing ran. */
 bool op_run(pencl_device *device, const op_case *c, op_storage storage, const char *kernel);
 
+/* The same up to the point where something would run. A kernel that does not take the case leaves
+ * it to the one of choice. */
+pencl_status
+op_plan(pencl_device *device, const op_case *c, op_storage storage, const char *kernel);
+
 #endif
