@@ -317,7 +317,7 @@ static bool matrix_at_index(pn_matrix *out, const pn_store *s)
 {
     int64_t n = s->spec.n_axes > 0 ? s->spec.axes[0].size : 0;
     *out = s->matrix;
-    if (n == 0 || s->n_parts != 1 || s->layout->scales(&s->matrix) != 0) {
+    if (n == 0 || s->layout->scales(&s->matrix) != 0) {
         return false;
     }
     if (s->n_row_axes > 0) {
@@ -325,7 +325,34 @@ static bool matrix_at_index(pn_matrix *out, const pn_store *s)
         return out->rows % s->layout->row_step == 0;
     }
     out->cols /= n;
-    return s->layout == &pn_layout_plain && pn_matrix_row_bytes(out) > 0;
+    return s->layout == &pn_layout_plain && s->n_parts == 1 && pn_matrix_row_bytes(out) > 0;
+}
+
+/* Bytes of so many rows of the store: whole steps, without scales. */
+static size_t bytes_of_rows(const pn_store *s, int64_t rows)
+{
+    pn_matrix m = s->matrix;
+    m.rows = rows;
+    return s->layout->bytes(&m);
+}
+
+/* What rows first .. first + out->matrix.rows - 1 take of each part of the whole. */
+static void share_rows(pn_store *out, const pn_store *whole, int64_t first)
+{
+    int64_t end = first + out->matrix.rows;
+    for (int i = 0; i < whole->n_parts; i++) {
+        const pn_part *from = &whole->parts[i];
+        int64_t begin = from->first > first ? from->first : first;
+        int64_t rows = least(from->first + from->rows, end) - begin;
+        if (rows > 0 || (out->matrix.rows == 0 && out->n_parts == 0)) {
+            out->parts[out->n_parts++] =
+                (pn_part){.buffer = pn_buffer_ref(from->buffer),
+                          .offset = from->offset + bytes_of_rows(whole, begin - from->first),
+                          .bytes = bytes_of_rows(whole, rows),
+                          .first = begin - first,
+                          .rows = rows};
+        }
+    }
 }
 
 pencl_status pn_store_index(pn_store **out, const pn_store *store, int64_t at)
@@ -336,25 +363,30 @@ pencl_status pn_store_index(pn_store **out, const pn_store *store, int64_t at)
         return PENCL_OK;
     }
     pn_store *s = pn_calloc(1, sizeof *s);
-    pn_part *part = pn_calloc(1, sizeof *part);
-    if (s == NULL || part == NULL) {
+    pn_part *parts = pn_calloc((size_t)store->n_parts, sizeof *parts);
+    if (s == NULL || parts == NULL) {
         pn_free(s);
-        pn_free(part);
+        pn_free(parts);
         return PN_NOMEM(pn_device_ctx(store->device));
     }
-    part->bytes = store->layout->bytes(&matrix);
-    part->offset = store->parts[0].offset + (size_t)at * part->bytes;
-    part->buffer = pn_buffer_ref(store->parts[0].buffer);
-    part->rows = matrix.rows;
     *s = (pn_store){.refs = 1,
                     .device = store->device,
                     .spec = store->spec,
                     .n_row_axes = store->n_row_axes > 0 ? store->n_row_axes - 1 : 0,
                     .matrix = matrix,
                     .layout = store->layout,
-                    .n_parts = 1,
-                    .parts = part};
+                    .parts = parts};
     pn_spec_remove(&s->spec, 0);
+    if (store->n_row_axes > 0) {
+        share_rows(s, store, at * matrix.rows);
+    } else { /* a piece of the one row */
+        size_t bytes = store->layout->bytes(&matrix);
+        s->n_parts = 1;
+        parts[0] = (pn_part){.buffer = pn_buffer_ref(store->parts[0].buffer),
+                             .offset = store->parts[0].offset + (size_t)at * bytes,
+                             .bytes = bytes,
+                             .rows = matrix.rows};
+    }
     *out = s;
     return PENCL_OK;
 }

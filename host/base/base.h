@@ -27,8 +27,6 @@ struct pencl_ctx {
     void *log_user;
     bool expendable; /* the process may die: pencl_ctx_set_expendable */
     long n_unnamed;  /* states that got a label of their own */
-    uint64_t
-        n_moved; /* times that a variable took other memory: plans bound to the old are stale */
 };
 
 /* Records the failure unless one is recorded already (the deepest cause wins); returns `status`. */

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,37 @@ bool pn_file_stamp(const char *path, uint64_t *size, int64_t *time)
     *size = (uint64_t)info.st_size;
     *time = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
     return true;
+}
+
+bool pn_file_allowed(const char *path)
+{
+    return access(path, R_OK | W_OK) == 0;
+}
+
+void pn_file_group(char *out, size_t room, const char *path)
+{
+    struct stat info;
+    struct group group;
+    struct group *found = NULL;
+    char names[4096];
+    pn_copy(out, room, "");
+    if (stat(path, &info) != 0) {
+        return;
+    }
+    if (getgrgid_r(info.st_gid, &group, names, sizeof names, &found) == 0 && found != NULL) {
+        pn_copy(out, room, group.gr_name);
+    } else {
+        snprintf(out, room, "%lu", (unsigned long)info.st_gid);
+    }
+}
+
+void pn_link_name(char *out, size_t room, const char *path)
+{
+    char target[1024];
+    ssize_t size = readlink(path, target, sizeof target - 1);
+    target[size > 0 ? size : 0] = '\0';
+    const char *slash = strrchr(target, '/');
+    pn_copy(out, room, slash != NULL ? slash + 1 : target);
 }
 
 void pn_file_remove(const char *path)

@@ -39,6 +39,10 @@ bool pn_file_append(const char *path, const void *bytes, size_t size, bool sync)
 bool pn_file_exists(const char *path);
 /* Size in bytes and time of the last change in ns: differ when the file was replaced. */
 bool pn_file_stamp(const char *path, uint64_t *size, int64_t *time);
+bool pn_file_allowed(const char *path); /* this process may read and write it; follows links */
+void pn_file_group(char *out, size_t room, const char *path); /* its name, or number, or "" */
+/* The last part of what a symbolic link points at; "" when it is none. */
+void pn_link_name(char *out, size_t room, const char *path);
 void pn_file_remove(const char *path);
 bool pn_file_rename(const char *from, const char *to); /* replaces `to` */
 bool pn_make_folders(const char *path);                /* as mkdir -p, mode 0700 */
@@ -54,8 +58,17 @@ const char *pn_get_env(const char *name); /* NULL when unset or empty */
 uint64_t pn_clock_ns(void); /* monotonic */
 int pn_core_count(void);
 uint64_t pn_memory_total(void);
+uint64_t pn_cache_bytes(void); /* the CPU's largest cache; 0 where the system does not tell */
 long pn_process_id(void);
 bool pn_process_alive(long pid);
+
+/* CPU time of each thread of the process, for at most `room` of them; returns how many there are, 0
+ * where the system does not tell. */
+typedef struct pn_thread_time {
+    long id;
+    uint64_t ns;
+} pn_thread_time;
+size_t pn_thread_times(pn_thread_time *out, size_t room);
 
 /* Runs body(arg, i) for i in 0..n-1 on up to pn_core_count() threads; returns when all are done. */
 void pn_parallel(size_t n, void (*body)(void *arg, size_t i), void *arg);

@@ -197,6 +197,49 @@ uint64_t pn_memory_total(void)
     return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : 0;
 }
 
+size_t pn_thread_times(pn_thread_time *out, size_t room)
+{
+    pn_text names = {0};
+    size_t n = 0;
+    if (!pn_list_folder(&names, "/proc/self/task")) {
+        return 0;
+    }
+    for (const char *at = pn_text_get(&names); *at != '\0' && n < room;) {
+        char path[64];
+        char *end = NULL;
+        pn_text text = {0};
+        pencl_ctx quiet = {0};
+        out[n].id = strtol(at, &end, 10);
+        at = end + (*end == '\n');
+        snprintf(path, sizeof path, "/proc/self/task/%ld/schedstat", out[n].id);
+        if (pn_file_read(&text, &quiet, path, 128) == PENCL_OK) {
+            out[n++].ns = strtoull(pn_text_get(&text), NULL, 10);
+        }
+        pn_text_free(&text);
+    }
+    pn_text_free(&names);
+    return n;
+}
+
+uint64_t pn_cache_bytes(void)
+{
+    uint64_t most = 0;
+    for (int i = 0; i < 8; i++) {
+        char path[64];
+        char *end = NULL;
+        pn_text text = {0};
+        pencl_ctx quiet = {0};
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", i);
+        if (pn_file_read(&text, &quiet, path, 64) == PENCL_OK) {
+            uint64_t size = strtoull(pn_text_get(&text), &end, 10);
+            size <<= *end == 'K' ? 10 : *end == 'M' ? 20 : 0;
+            most = size > most ? size : most;
+        }
+        pn_text_free(&text);
+    }
+    return most;
+}
+
 long pn_process_id(void)
 {
     return (long)getpid();

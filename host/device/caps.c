@@ -159,6 +159,10 @@ void pn_caps_query(pencl_device_info *info, pn_caps *caps, const pn_cl *cl, cl_d
     caps->compute_units = get_u32(cl, id, CL_DEVICE_MAX_COMPUTE_UNITS);
     caps->memory = get_u64(cl, id, CL_DEVICE_GLOBAL_MEM_SIZE);
     caps->max_alloc = get_u64(cl, id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    /* PoCL tells one cache of several. */
+    const uint64_t host = info->type == PENCL_DEVICE_CPU ? pn_cache_bytes() : 0;
+    caps->cache = get_u64(cl, id, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE);
+    caps->cache = host > caps->cache ? host : caps->cache;
     caps->local_bytes = get_u64(cl, id, CL_DEVICE_LOCAL_MEM_SIZE);
     caps->max_work_group = get_size(cl, id, CL_DEVICE_MAX_WORK_GROUP_SIZE);
     caps->align = get_u32(cl, id, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8; /* bits */

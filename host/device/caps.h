@@ -23,6 +23,8 @@ void pn_limits_apply(pn_caps *caps, const pn_limits *limits);
 /* Fills the row's OpenCL part and `caps`, before limits. Never fails: what a driver does not answer
  * is zero or empty. */
 void pn_caps_query(pencl_device_info *info, pn_caps *caps, const pn_cl *cl, cl_device_id id);
+/* Fills the PCI address and the UUID (identity.c). */
+void pn_caps_identify(pencl_device_info *info, const pn_cl *cl, cl_device_id id);
 void pn_caps_ref(pencl_device_info *info, pn_caps *caps);
 
 /* "" when the device can run every op, else what it lacks. By capability, never by name. */

@@ -25,6 +25,7 @@
     X(clCreateKernel)                                                                              \
     X(clCreateProgramWithBinary)                                                                   \
     X(clCreateProgramWithSource)                                                                   \
+    X(clCreateSubDevices)                                                                          \
     X(clEnqueueCopyBuffer)                                                                         \
     X(clEnqueueFillBuffer)                                                                         \
     X(clEnqueueMapBuffer)                                                                          \
@@ -42,6 +43,7 @@
     X(clGetProgramInfo)                                                                            \
     X(clReleaseCommandQueue)                                                                       \
     X(clReleaseContext)                                                                            \
+    X(clReleaseDevice)                                                                             \
     X(clReleaseKernel)                                                                             \
     X(clReleaseMemObject)                                                                          \
     X(clReleaseProgram)                                                                            \

@@ -4,6 +4,7 @@
 #include "device/caps.h"
 #include "device/drivers.h"
 #include "device/loader.h"
+#include "device/part.h"
 #include "device/platform.h"
 #include "device/program.h"
 #include "device/quirks.h"
@@ -19,13 +20,17 @@ static void name_table(pencl_device *d, cl_platform_id platform)
              d->info.driver, version);
 }
 
-static pencl_status connect(pencl_device *d, const pn_handle *handle)
+static pencl_status connect(pencl_device *d, const pn_handle *handle, uint32_t cores)
 {
     cl_int code = CL_SUCCESS;
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
                                                 (cl_context_properties)handle->platform, 0};
     d->cl = pn_opencl();
     d->id = handle->id;
+    if (cores > 0) {
+        PENCL_TRY(pn_part_new(&d->part, d, cores));
+        d->id = d->part;
+    }
     d->best_std = pn_caps_best_std(d->cl, d->id);
     name_table(d, handle->platform);
     d->context = d->cl->clCreateContext(properties, 1, &d->id, NULL, NULL, &code);
@@ -41,30 +46,47 @@ static pencl_status connect(pencl_device *d, const pn_handle *handle)
     return PENCL_OK;
 }
 
-/* The device of a row of the listing. Takes the store when it succeeds. */
-static pencl_status open_row(pencl_device **out,
-                             pencl_ctx *ctx,
-                             const pn_listing *listing,
-                             const pn_choice *choice,
-                             pn_store_db *store)
+/* The device goes without its store: it stays the caller's. */
+static pencl_status give_up(pencl_device *d, pencl_status status)
 {
-    size_t row = choice->rows[0];
+    pn_error_prefix(d->ctx, d->info.id);
+    d->store = NULL;
+    pn_device_release(d);
+    return status;
+}
+
+/* The device that was picked of the listing. Takes the store when it succeeds. */
+static pencl_status open_pick(pencl_device **out,
+                              pencl_ctx *ctx,
+                              const pn_listing *listing,
+                              const pn_choice *choice,
+                              pn_store_db *store)
+{
+    const pencl_device_pick *pick = &choice->picks[0];
+    const pn_handle *handle = &listing->handles[pick->row];
     pencl_device *d = pn_calloc(1, sizeof *d);
     if (d == NULL) {
         return PN_NOMEM(ctx);
     }
     d->ctx = ctx;
     d->refs = 1;
-    d->info = listing->list->devices[row];
-    d->caps = listing->handles[row].caps;
-    pn_copy(d->reason, sizeof d->reason, choice->reason);
-    pencl_status status = d->caps.is_ref ? PENCL_OK : connect(d, &listing->handles[row]);
-    if (status != PENCL_OK) {
-        pn_error_prefix(ctx, d->info.id);
-        pn_device_release(d);
-        return status;
-    }
     d->store = store;
+    d->info = listing->list->devices[pick->row];
+    d->caps = handle->caps;
+    pn_copy(d->reason, sizeof d->reason, choice->reason);
+    const uint32_t all = d->caps.compute_units;
+    if (pick->cores > 0) {
+        pn_pick_id(d->info.id, sizeof d->info.id, listing->list->devices, pick);
+        d->info.compute_units = pick->cores;
+        d->caps.compute_units = pick->cores;
+    }
+    pencl_status status = d->caps.is_ref ? PENCL_OK : connect(d, handle, pick->cores);
+    if (status == PENCL_OK && pick->cores > 0) {
+        status = pn_part_check(d, pick->cores, all);
+    }
+    if (status != PENCL_OK) {
+        return give_up(d, status);
+    }
     *out = d;
     return PENCL_OK;
 }
@@ -80,7 +102,7 @@ static pencl_status open_words(
     const pencl_device_list *list = listing.list;
     pencl_status status = pn_select(&choice, ctx, list->devices, list->n_devices, words, origin);
     if (status == PENCL_OK) {
-        status = open_row(out, ctx, &listing, &choice, store);
+        status = open_pick(out, ctx, &listing, &choice, store);
         pn_choice_free(&choice);
     } else if (list->n_platforms > 0 && list->n_devices == 1) {
         pn_error_prefix(ctx, list->platforms[0].error); /* only `ref`: why no OpenCL? */
@@ -121,6 +143,9 @@ void pn_device_release(pencl_device *device)
     }
     if (device->context != NULL) {
         device->cl->clReleaseContext(device->context);
+    }
+    if (device->part != NULL) {
+        device->cl->clReleaseDevice(device->part);
     }
     pn_store_db_close(device->store);
     pn_journal_close(device->journal);

@@ -24,6 +24,7 @@ typedef struct pn_caps {
     uint32_t compute_units;
     uint64_t memory;
     uint64_t max_alloc;
+    uint64_t cache; /* bytes of the last cache before the memory, as far as anybody tells */
     uint64_t local_bytes;
     size_t max_work_group;
     uint32_t subgroups[8]; /* 0-terminated */

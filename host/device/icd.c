@@ -19,12 +19,17 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* OCL_ICD_VENDORS is a folder, or one .icd file; OPENCL_VENDOR_PATH is an older name for a folder.
- */
-static const char *folder(void)
+ * PENCL_ROOT goes before the usual place (pencl/machine.h). */
+static const char *folder(char room[PN_PATH_MAX])
 {
     const char *set = pn_get_env("OCL_ICD_VENDORS");
     if (set == NULL) {
         set = pn_get_env("OPENCL_VENDOR_PATH");
+    }
+    const char *root = pn_get_env("PENCL_ROOT");
+    if (set == NULL && root != NULL) {
+        snprintf(room, PN_PATH_MAX, "%s%s", root, DEFAULT_FOLDER);
+        return room;
     }
     return set != NULL ? set : DEFAULT_FOLDER;
 }
@@ -47,7 +52,8 @@ static void read_library(pn_icd *icd)
 
 pn_icd *pn_icd_list(size_t *n)
 {
-    const char *from = folder();
+    char room[PN_PATH_MAX];
+    const char *from = folder(room);
     pn_text names = {0};
     pn_icd *rows = NULL;
     *n = 0;

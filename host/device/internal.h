@@ -25,6 +25,7 @@ struct pencl_device {
     /* The rest is NULL or empty on `ref`. */
     const pn_cl *cl;
     cl_device_id id;
+    cl_device_id part; /* the same when it is a part of a device, which is then released; or NULL */
     cl_context context;
     cl_command_queue queue;   /* in order */
     const char *best_std;     /* "-cl-std=CL3.0": for kernels with subgroups */

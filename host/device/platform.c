@@ -60,12 +60,30 @@ static void show_caps(pencl_device_info *info, const pn_caps *caps)
     info->local = caps->local_bytes;
     info->compute_units = caps->compute_units;
     info->unified = caps->unified;
+    info->work_group = caps->max_work_group;
     info->fp16 = (caps->has & PN_CAP_FP16) != 0;
+    info->dot = (caps->has & PN_CAP_DOT) != 0;
+    info->images = (caps->has & PN_CAP_IMAGES) != 0;
+    info->vectors = caps->wide;
     memcpy(info->subgroups, caps->subgroups, sizeof info->subgroups);
 }
 
-static bool add_opencl_device(
-    pn_listing *l, const pn_limits *limits, cl_platform_id platform, cl_device_id id, int index)
+/* An id that no earlier row has: two drivers may be of one name (a runtime installed twice). */
+static void name_device(pn_listing *l, pencl_device_info *info)
+{
+    char name[48];
+    int index = 0;
+    pn_quirk_short_name(name, sizeof name, info->platform);
+    for (size_t i = 0; &l->list->devices[i] != info; i++) {
+        const char *id = l->list->devices[i].id;
+        size_t n = strlen(name);
+        index += strncmp(id, name, n) == 0 && id[n] == ':';
+    }
+    snprintf(info->id, sizeof info->id, "%s:%d", name, index);
+}
+
+static bool
+add_opencl_device(pn_listing *l, const pn_limits *limits, cl_platform_id platform, cl_device_id id)
 {
     const pn_cl *cl = pn_opencl();
     if (!add_device(l)) {
@@ -78,12 +96,10 @@ static bool add_opencl_device(
     cl->clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform - 1, info->platform,
                           NULL);
     pn_caps_query(info, &handle->caps, cl, id);
+    pn_caps_identify(info, cl, id);
     pn_limits_apply(&handle->caps, limits);
     show_caps(info, &handle->caps);
-
-    char name[48];
-    pn_quirk_short_name(name, sizeof name, info->platform);
-    snprintf(info->id, sizeof info->id, "%s:%d", name, index);
+    name_device(l, info);
     const pn_quirk *quirk = pn_quirk_find(info->platform, info->name);
     info->software = quirk != NULL && quirk->software;
     const char *missing = pn_caps_missing(cl, id);
@@ -118,7 +134,7 @@ static bool list_platform(pn_listing *l, const pn_limits *limits, cl_platform_id
     n = n < MAX_DEVICES ? n : MAX_DEVICES;
     row->n_devices = (int)n;
     for (cl_uint i = 0; i < n; i++) {
-        if (!add_opencl_device(l, limits, platform, ids[i], (int)i)) {
+        if (!add_opencl_device(l, limits, platform, ids[i])) {
             return false;
         }
     }
@@ -234,7 +250,7 @@ static void mark_default(pn_listing *l)
     bool found = pn_select(&choice, &quiet, list->devices, list->n_devices, asked, "") == PENCL_OK;
     for (size_t i = 0; i < list->n_devices; i++) {
         pencl_device_info *info = &list->devices[i];
-        if (found && choice.rows[0] == i) {
+        if (found && choice.picks[0].row == i) {
             info->is_default = 1;
             snprintf(info->why, sizeof info->why, "default: %.240s", choice.reason);
         } else if (info->software) {
@@ -244,7 +260,7 @@ static void mark_default(pn_listing *l)
                     "taken only when named: the references in C, slow and without OpenCL");
         } else if (info->usable) {
             snprintf(info->why, sizeof info->why, "usable; %s comes first",
-                     found ? list->devices[choice.rows[0]].id : "another");
+                     found ? list->devices[choice.picks[0].row].id : "another");
         }
     }
     if (found) {

@@ -230,6 +230,11 @@ void pn_program_save(pn_program *program)
         return;
     }
     program->unsaved = false;
+    /* PoCL compiles to answer: beside a launch of the same kernel it counts users wrong, and
+     * aborts. */
+    if (d->cl->clFinish(d->queue) != CL_SUCCESS) {
+        return;
+    }
     if (d->cl->clGetProgramInfo(program->program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size,
                                 NULL) != CL_SUCCESS ||
         size == 0) {

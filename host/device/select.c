@@ -127,12 +127,19 @@ static void match_words(bool *fits, const pencl_device_info *devices, size_t n, 
     }
 }
 
+/* What no other device has: two of a kind have a name in common. */
+static bool is_called(const pencl_device_info *d, const char *item)
+{
+    return strcasecmp(item, d->id) == 0 || (d->pci[0] != '\0' && strcasecmp(item, d->pci) == 0) ||
+           (d->uuid[0] != '\0' && strcasecmp(item, d->uuid) == 0);
+}
+
 static void match_item(bool *fits, const pencl_device_info *devices, size_t n, const char *item)
 {
     bool exact = false;
     long number = is_number(item) ? strtol(item, NULL, 10) : -1;
     for (size_t i = 0; i < n; i++) {
-        fits[i] = number >= 0 ? devices[i].number == number : strcasecmp(item, devices[i].id) == 0;
+        fits[i] = number >= 0 ? devices[i].number == number : is_called(&devices[i], item);
         exact = exact || fits[i];
     }
     if (!exact && number < 0 && *item != '\0') {
@@ -146,9 +153,20 @@ typedef struct search {
     const pencl_device_info *devices;
     size_t n;
     bool *fits;
+    uint32_t cores;     /* of the item at hand; 0: the whole device */
     const char *origin; /* "-d", "PENCL_DEVICE": leads messages */
     pn_choice *out;
 } search;
+
+static bool is_taken(const pn_choice *choice, size_t row, uint32_t cores)
+{
+    for (size_t k = 0; k < choice->n; k++) {
+        if (choice->picks[k].row == row && choice->picks[k].cores == cores) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Appends the rows that fit and can be used, best rank first, ties in list order; none twice.
  * False when there are none, taken earlier or now. */
@@ -160,12 +178,8 @@ static bool take(search *s)
             if (!s->fits[i] || !s->devices[i].usable || rank(&s->devices[i]) != wanted) {
                 continue;
             }
-            bool taken = false;
-            for (size_t k = 0; k < s->out->n; k++) {
-                taken = taken || s->out->rows[k] == i;
-            }
-            if (!taken) {
-                s->out->rows[s->out->n++] = i;
+            if (!is_taken(s->out, i, s->cores)) {
+                s->out->picks[s->out->n++] = (pencl_device_pick){.row = i, .cores = s->cores};
             }
             found = true;
         }
@@ -221,8 +235,10 @@ static void explain(pn_choice *out, const pencl_device_info *devices, const char
                         "the first by type: discrete GPU, integrated GPU, accelerator, CPU");
     }
     for (size_t i = 1; i < out->n && (size_t)used < sizeof out->reason; i++) {
+        char id[WORD_MAX];
+        pn_pick_id(id, sizeof id, devices, &out->picks[i]);
         used += snprintf(out->reason + used, sizeof out->reason - (size_t)used, "%s%s",
-                         i == 1 ? "; also there: " : ", ", devices[out->rows[i]].id);
+                         i == 1 ? "; also there: " : ", ", id);
     }
 }
 
@@ -238,15 +254,51 @@ static pencl_status select_default(search *s)
     return PENCL_OK;
 }
 
-static pencl_status select_item(search *s, const char *item)
+/* Leaves the devices that have so many compute units to give. */
+static pencl_status fit_cores(search *s, const char *item)
 {
-    if (strstr(item, "/cores=") != NULL) {
-        return PN_FAIL(s->ctx, PENCL_E_UNSUPPORTED,
-                       "%s: \"%s\": sub-devices are not supported; a number of threads (-t) limits "
-                       "a CPU",
-                       s->origin, item);
+    const pencl_device_info *small = NULL;
+    bool found = false;
+    for (size_t i = 0; i < s->n; i++) {
+        const pencl_device_info *d = &s->devices[i];
+        if (s->fits[i] && s->cores > d->compute_units) {
+            s->fits[i] = false;
+            small = d;
+        }
+        found = found || s->fits[i];
     }
+    if (small == NULL || found) {
+        return PENCL_OK;
+    }
+    return PN_FAIL(s->ctx, PENCL_E_DEVICE, "%s: %s/cores=%u: %s has %u compute units", s->origin,
+                   item, s->cores, small->id, small->compute_units);
+}
+
+/* Cuts "/cores=N" from the item's end; E_DEVICE when N is no number from 1. */
+static pencl_status read_cores(search *s, char *item)
+{
+    char *at = strstr(item, "/cores=");
+    s->cores = 0;
+    if (at == NULL) {
+        return PENCL_OK;
+    }
+    const char *value = at + strlen("/cores=");
+    long cores = is_number(value) && strlen(value) < 8 ? strtol(value, NULL, 10) : 0;
+    if (cores == 0 || at == item) {
+        return PN_FAIL(s->ctx, PENCL_E_DEVICE,
+                       "%s: \"%s\": a part of a device is asked for as pocl:0/cores=1", s->origin,
+                       item);
+    }
+    s->cores = (uint32_t)cores;
+    *at = '\0';
+    return PENCL_OK;
+}
+
+static pencl_status select_item(search *s, char *item)
+{
+    PENCL_TRY(read_cores(s, item));
     match_item(s->fits, s->devices, s->n, item);
+    PENCL_TRY(fit_cores(s, item));
     return take(s) ? PENCL_OK : refuse(s, item);
 }
 
@@ -271,6 +323,15 @@ static pencl_status select_items(search *s, const char *words)
     return PENCL_OK;
 }
 
+static size_t count_items(const char *words)
+{
+    size_t n = 1;
+    for (; words != NULL && *words != '\0'; words++) {
+        n += *words == ',';
+    }
+    return n;
+}
+
 pencl_status pn_select(pn_choice *out,
                        pencl_ctx *ctx,
                        const pencl_device_info *devices,
@@ -279,11 +340,14 @@ pencl_status pn_select(pn_choice *out,
                        const char *origin)
 {
     search s = {.ctx = ctx, .devices = devices, .n = n_devices, .origin = origin, .out = out};
+    size_t most = 0;
     *out = (pn_choice){0};
-    out->rows = pn_calloc(n_devices, sizeof *out->rows);
     s.fits = pn_calloc(n_devices, sizeof *s.fits);
+    if (pn_mul(count_items(words), n_devices, &most)) {
+        out->picks = pn_calloc(most, sizeof *out->picks);
+    }
     pencl_status status = PENCL_OK;
-    if (out->rows == NULL || s.fits == NULL) {
+    if (out->picks == NULL || s.fits == NULL) {
         status = PN_NOMEM(ctx);
     } else if (words == NULL || words[strspn(words, " ")] == '\0') {
         status = select_default(&s);
@@ -297,26 +361,47 @@ pencl_status pn_select(pn_choice *out,
     return status;
 }
 
-pencl_status pencl_device_match(
-    size_t *rows, size_t *n, pencl_ctx *ctx, const pencl_device_list *list, const char *words)
+pencl_status pencl_device_match(pencl_device_pick **out,
+                                size_t *n,
+                                pencl_ctx *ctx,
+                                const pencl_device_list *list,
+                                const char *words)
 {
     pn_choice choice;
     const char *origin = words != NULL ? "device" : "PENCL_DEVICE";
+    *out = NULL;
     *n = 0;
     pn_error_clear(ctx);
     words = words != NULL ? words : pn_get_env("PENCL_DEVICE");
     PENCL_TRY(pn_select(&choice, ctx, list->devices, list->n_devices, words, origin));
     *n = choice.n;
-    memcpy(rows, choice.rows, choice.n * sizeof *rows);
-    pn_choice_free(&choice);
+    *out = choice.picks; /* theirs now */
     return PENCL_OK;
+}
+
+void pencl_device_picks_free(pencl_device_pick *picks)
+{
+    pn_free(picks);
 }
 
 void pn_choice_free(pn_choice *choice)
 {
-    pn_free(choice->rows);
-    choice->rows = NULL;
+    pn_free(choice->picks);
+    choice->picks = NULL;
     choice->n = 0;
+}
+
+void pn_pick_id(char *out,
+                size_t room,
+                const pencl_device_info *devices,
+                const pencl_device_pick *pick)
+{
+    const char *id = devices[pick->row].id;
+    if (pick->cores == 0) {
+        pn_copy(out, room, id);
+    } else {
+        snprintf(out, room, "%.40s/cores=%u", id, pick->cores);
+    }
 }
 
 const char *pn_type_name(pencl_device_type type)

@@ -35,6 +35,7 @@ void pencl_graph_free(pencl_graph *g)
     }
     for (int i = 0; i < g->n_nodes; i++) {
         pn_store_free(g->nodes[i]->store);
+        pn_cell_free(g->nodes[i]->source.cell);
     }
     pn_free(g->nodes);
     pn_arena_free(g->arena);
@@ -75,7 +76,7 @@ pencl_value *pn_graph_fail(pencl_graph *g, pencl_status status, const char *fmt,
     return NULL;
 }
 
-static pn_node *new_node(pencl_graph *g, pn_node_kind kind, const char *name)
+pn_node *pn_graph_new_node(pencl_graph *g, pn_node_kind kind, const char *name)
 {
     if (g->n_nodes == g->room) {
         int room = g->room == 0 ? 64 : g->room * 2;
@@ -101,8 +102,7 @@ static pn_node *new_node(pencl_graph *g, pn_node_kind kind, const char *name)
     return node;
 }
 
-/* The value that is the whole output of a node. */
-static pencl_value *node_value(pencl_graph *g, pn_node *node, const pn_spec *spec)
+pencl_value *pn_graph_node_value(pencl_graph *g, pn_node *node, const pn_spec *spec)
 {
     if (node == NULL) {
         return NULL;
@@ -122,14 +122,14 @@ pencl_value *pn_graph_input(pencl_graph *g, const char *name, const pn_spec *spe
     for (int i = 0; i < g->n_nodes; i++) {
         pn_node *node = g->nodes[i];
         if (node->kind == PN_NODE_INPUT && node->array == NULL && strcmp(node->name, name) == 0) {
-            return node_value(g, node, &node->call.out);
+            return pn_graph_node_value(g, node, &node->call.out);
         }
     }
-    pn_node *node = new_node(g, PN_NODE_INPUT, name);
+    pn_node *node = pn_graph_new_node(g, PN_NODE_INPUT, name);
     if (node != NULL) {
         node->call.out = *spec;
     }
-    return node_value(g, node, spec);
+    return pn_graph_node_value(g, node, spec);
 }
 
 pencl_value *pencl_graph_array(pencl_graph *g, const pencl_array *array)
@@ -140,32 +140,14 @@ pencl_value *pencl_graph_array(pencl_graph *g, const pencl_array *array)
     if (array->device != g->device) {
         return pn_graph_fail(g, PENCL_E_ARG, "the array lives on another device than the graph");
     }
-    pn_node *node = new_node(g, PN_NODE_INPUT, "array");
-    pencl_value *v = node_value(g, node, &array->view.spec);
+    pn_node *node = pn_graph_new_node(g, PN_NODE_INPUT, "array");
+    pencl_value *v = pn_graph_node_value(g, node, &array->view.spec);
     if (v != NULL) {
         node->array = array;
         node->call.out = array->view.spec;
         v->view = array->view; /* the node's storage is the array's, whose strides may be any */
     }
     return v;
-}
-
-pencl_value *pn_graph_variable(pencl_graph *g, const char *label, pn_store *store)
-{
-    for (int i = 0; i < g->n_nodes; i++) {
-        pn_node *node = g->nodes[i];
-        if (node->kind == PN_NODE_VARIABLE && pn_store_same(node->store, store)) {
-            return node_value(g, node, &store->spec);
-        }
-    }
-    pn_node *node = new_node(g, PN_NODE_VARIABLE, label);
-    if (node == NULL) {
-        return NULL;
-    }
-    node->store = pn_store_ref(store);
-    node->slot = g->n_variables++;
-    node->call.out = store->spec;
-    return node_value(g, node, &store->spec);
 }
 
 pn_guard pn_guard_begin(pencl_graph *g)
@@ -239,23 +221,24 @@ pencl_value *pn_graph_op(pencl_graph *g, const pn_op_def *def, const pn_op_args 
         pn_copy(call.names[i], sizeof call.names[i], args->names[i]);
     }
     pn_guard guard = pn_guard_begin(g);
-    if (!pn_guard_end(&guard, def->infer(g->ctx, &call))) {
+    if (!pn_guard_end(&guard, def->infer(g->ctx, &call)) ||
+        (def->flags & PN_OP_IN_PLACE && !pn_graph_may_write(in[0]))) {
         return NULL;
     }
-    pn_node *node = new_node(g, PN_NODE_OP, g->path);
+    pn_node *node = pn_graph_new_node(g, PN_NODE_OP, g->path);
     if (node == NULL) {
         return NULL;
     }
     node->call = call;
     memcpy(node->in, in, sizeof node->in);
-    pencl_value *out = node_value(g, node, &call.out);
+    pencl_value *out = pn_graph_node_value(g, node, &call.out);
     return hidden ? pn_value_unhide(out) : out;
 }
 
 pencl_value *
 pn_graph_join(pencl_graph *g, const pn_spec *spec, const pn_piece *pieces, int n, bool layered)
 {
-    pn_node *node = new_node(g, PN_NODE_JOIN, g->path);
+    pn_node *node = pn_graph_new_node(g, PN_NODE_JOIN, g->path);
     pn_piece *copy = pn_arena_alloc(g->arena, (size_t)n, sizeof *copy);
     if (node == NULL || copy == NULL) {
         return pn_graph_fail(g, PENCL_E_NOMEM, "out of host memory");
@@ -265,7 +248,7 @@ pn_graph_join(pencl_graph *g, const pn_spec *spec, const pn_piece *pieces, int n
     node->pieces = copy;
     node->n_pieces = n;
     node->layered = layered;
-    return node_value(g, node, spec);
+    return pn_graph_node_value(g, node, spec);
 }
 
 const char *pn_graph_enter(pencl_graph *g, const char *name)

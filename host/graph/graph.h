@@ -3,6 +3,7 @@
 #ifndef PENCL_GRAPH_GRAPH_H
 #define PENCL_GRAPH_GRAPH_H
 
+#include "array/cell.h"
 #include "op/op.h"
 #include "pencl/value.h"
 
@@ -19,6 +20,21 @@ typedef struct pn_piece {
     pencl_value *from;
 } pn_piece;
 
+/* Where a variable's store is found: what a cell holds, or in stacks a part of it. */
+typedef struct pn_source {
+    pn_cell *cell; /* NULL: the store stays the one it is */
+    bool fixed;    /* a snapshot: nobody may write it */
+    int n_at;
+    int64_t at[PENCL_MAX_AXES]; /* indices of its outermost axis, one after another */
+} pn_source;
+
+/* What must hold before a run: the number in an int32 variable is at most this. */
+typedef struct pn_limit {
+    int64_t most;
+    pencl_status status; /* when it is not */
+    const char *text;    /* why */
+} pn_limit;
+
 typedef struct pn_node {
     pn_node_kind kind;
     int id;           /* position in graph->nodes: inputs come before their users */
@@ -29,7 +45,11 @@ typedef struct pn_node {
     int n_pieces;
     bool layered;
     pn_store *store;          /* variables; counted by the graph */
-    int slot;                 /* variables: index into graph->variables */
+    pn_source source;         /* variables: where the store was found; counted */
+    int slot;                 /* variables: number */
+    bool written;             /* variables: a run changes what the store holds */
+    pencl_value *next;        /* variables: what a run leaves in the store, or NULL */
+    const pn_limit *limit;    /* variables: of the number in it, or NULL */
     const pencl_array *array; /* inputs given by pencl_graph_array; else NULL */
     const char *capture_name; /* a barrier to fusion: the value is handed out; else NULL */
 } pn_node;
@@ -69,10 +89,33 @@ struct pencl_graph {
 /* Records an error on the graph (the first stays) and returns NULL. */
 pencl_value *pn_graph_fail(pencl_graph *g, pencl_status status, const char *fmt, ...)
     PN_PRINTF(3, 4);
+/* A node without inputs, NULL after an error; the value that is all that a node gives. */
+pn_node *pn_graph_new_node(pencl_graph *g, pn_node_kind kind, const char *name);
+pencl_value *pn_graph_node_value(pencl_graph *g, pn_node *node, const pn_spec *spec);
 /* A named input, filled at every run. The same name twice gives the same node. */
 pencl_value *pn_graph_input(pencl_graph *g, const char *name, const pn_spec *spec);
-/* A variable: `store` gives spec and layout, and may be rebound to an equal one between runs. */
+/* A variable with this store, which stays. */
 pencl_value *pn_graph_variable(pencl_graph *g, const char *label, pn_store *store);
+/* A variable whose store is found there at every run: of the same type and axes. After
+ * pn_graph_set_next the value that was set. */
+pencl_value *pn_graph_cell(pencl_graph *g, const char *label, const pn_source *source);
+/* The store that is there now: a new reference. NULL, without an error, when there is no such part
+ * by itself. */
+pencl_status pn_source_store(pn_store **out, const pn_source *source);
+bool pn_source_same(const pn_source *a, const pn_source *b);
+/* What runs leave there: x, which has the variable's type, and its axes in any order. Written once
+ * the last kernel has run; what is traced after this reads x. */
+pencl_value *pn_graph_set_next(pencl_value *x, const char *label, const pn_source *source);
+/* No run, and nothing is written, while the number in an int32 variable without axes exceeds
+ * `most`. The text is copied. False, with an error on the graph: the value is no variable's present
+ * one, or memory is out. */
+bool pn_graph_limit(const pencl_value *variable, const pn_limit *limit);
+/* Before an op changes the value's storage in place: notes a variable as written. False, with an
+ * error on the graph, when it is a snapshot. */
+bool pn_graph_may_write(const pencl_value *x);
+/* Moves the variables to the stores that their cells hold now. E_DTYPE, E_SHAPE: one has become
+ * something else since the trace. */
+pencl_status pn_graph_follow(pencl_graph *g);
 /* Any op; num and names as its definition says. The general form of pencl_value_X. */
 typedef struct pn_op_args {
     pencl_value *in[PN_MAX_IN];

@@ -5,20 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int count_attention(pencl_layer *layer)
-{
-    if (strcmp(pencl_layer_type_of(layer)->name, "Attention") == 0) {
-        return 1;
-    }
-    int n = 0;
-    pn_child child = {0};
-    while (pn_next_child(&child, layer)) {
-        n += child.node.layer != NULL ? count_attention(child.node.layer) : 0;
-    }
-    bool stack = strcmp(pencl_layer_type_of(layer)->name, "LayerStack") == 0;
-    return stack ? n * (int)pencl_layer_number(layer, "stack_axis_size") : n;
-}
-
 /* ---- making ---- */
 
 /* The rows of a cache are its slots: those of one batch entry side by side. */
@@ -50,38 +36,123 @@ static pencl_status new_cache(pencl_variable **out,
     return st;
 }
 
-static pencl_status cache_spec(pn_spec *spec, const pencl_lm *lm, const pn_spec *slots)
+/* The stacks around a layer, innermost first. */
+typedef struct stack {
+    const struct stack *outer;
+    const char *axis;
+    int64_t size;
+} stack;
+
+typedef struct filling {
+    pn_caches *c;
+    const pencl_lm *lm;
+    pn_spec slots; /* int32 [batch.., kv_seq] */
+} filling;
+
+/* [stacks.., batch.., kv_seq, common head axes, projection]: a layer of a stack finds its own part
+ * in one piece. */
+static pencl_status cache_spec(pn_spec *spec, const filling *f, const stack *stacks)
 {
-    const pencl_transformer_metadata *m = &lm->metadata;
-    *spec = *slots;
-    spec->dtype = PENCL_F32;
-    if (spec->n_axes + m->n_common + 1 > PENCL_MAX_AXES) {
-        return PN_FAIL(lm->ctx, PENCL_E_LIMIT, "caches: more than %d axes", PENCL_MAX_AXES);
+    const pencl_transformer_metadata *m = &f->lm->metadata;
+    int n = f->slots.n_axes + m->n_common + 1;
+    for (const stack *s = stacks; s != NULL; s = s->outer) {
+        n++;
+    }
+    if (n > PENCL_MAX_AXES) {
+        return PN_FAIL(f->lm->ctx, PENCL_E_LIMIT, "caches: more than %d axes", PENCL_MAX_AXES);
+    }
+    *spec = (pn_spec){.dtype = PENCL_F32};
+    for (const stack *s = stacks; s != NULL; s = s->outer) {
+        pn_spec_push(spec, s->axis, s->size);
+    }
+    for (int i = 0; i < f->slots.n_axes; i++) {
+        pn_spec_push(spec, f->slots.axes[i].name, f->slots.axes[i].size);
     }
     for (int i = 0; i < m->n_common; i++) {
         pn_spec_push(spec, m->common_head_axes[i].name, m->common_head_axes[i].size);
     }
     pn_spec_push(spec, PENCL_AXIS_PROJECTION, m->projection_dim);
-    return pn_spec_check(lm->ctx, spec, "caches");
+    return pn_spec_check(f->lm->ctx, spec, "caches");
+}
+
+/* What LayerStack asks of a state: "inner=PER_LAYER outer=PER_LAYER". */
+static pencl_status tell_stacks(pencl_variable *cache, pencl_ctx *ctx, const stack *stacks)
+{
+    pn_text text = {0};
+    for (const stack *s = stacks; s != NULL; s = s->outer) {
+        pn_text_add(&text, "%s%s=PER_LAYER", s == stacks ? "" : " ", s->axis);
+    }
+    pencl_status st = text.failed ? PN_NOMEM(ctx) : PENCL_OK;
+    if (st == PENCL_OK && stacks != NULL) {
+        st = pencl_variable_set_metadata(cache, "layerstack_axes", pn_text_get(&text));
+    }
+    pn_text_free(&text);
+    return st;
+}
+
+static pencl_status add_caches(filling *f, const stack *stacks)
+{
+    bool is_ref = pn_device_caps(f->lm->device)->is_ref;
+    pn_spec spec;
+    PENCL_TRY(cache_spec(&spec, f, stacks));
+    for (int k = 0; k < 2; k++) {
+        const bool key = k == 0;
+        pencl_variable **cache = &f->c->variables[f->c->n];
+        char label[64];
+        snprintf(label, sizeof label, "sampler/cache_%d.%s", f->c->n / 2, key ? "key" : "value");
+        PENCL_TRY(new_cache(cache, f->lm, label, &spec,
+                            key && !is_ref ? &pn_layout_rows16 : &pn_layout_plain));
+        f->c->n++;
+        PENCL_TRY(tell_stacks(*cache, f->lm->ctx, stacks));
+    }
+    return PENCL_OK;
+}
+
+/* Calls `found` for each Attention in traversal order. */
+static pencl_status walk(pencl_layer *layer,
+                         const stack *stacks,
+                         pencl_status (*found)(filling *f, const stack *stacks),
+                         filling *f)
+{
+    const pencl_layer_type *type = pencl_layer_type_of(layer);
+    if (strcmp(type->name, "Attention") == 0) {
+        return found(f, stacks);
+    }
+    const bool stacked = strcmp(type->name, "LayerStack") == 0;
+    const stack own = {.outer = stacks,
+                       .axis = pencl_layer_text(layer, "stack_axis"),
+                       .size = (int64_t)pencl_layer_number(layer, "stack_axis_size")};
+    pn_child child = {0};
+    while (pn_next_child(&child, layer)) {
+        if (child.node.layer != NULL) {
+            PENCL_TRY(walk(child.node.layer, stacked ? &own : stacks, found, f));
+        }
+    }
+    return PENCL_OK;
+}
+
+static pencl_status count(filling *f, const stack *stacks)
+{
+    (void)stacks;
+    f->c->n += 2;
+    return PENCL_OK;
 }
 
 static pencl_status fill_caches(pn_caches *c, const pencl_lm *lm, const pn_spec *batch)
 {
-    bool is_ref = pn_device_caps(lm->device)->is_ref;
-    pn_spec slots = *batch;
-    pn_spec spec;
-    slots.dtype = PENCL_I32;
-    pn_spec_push(&slots, PENCL_AXIS_KV_SEQ, c->capacity);
-    PENCL_TRY(cache_spec(&spec, lm, &slots));
-    for (int i = 0; i + 1 < c->n; i++) {
-        bool key = i % 2 == 0;
-        char label[64];
-        snprintf(label, sizeof label, "sampler/cache_%d.%s", i / 2, key ? "key" : "value");
-        PENCL_TRY(new_cache(&c->variables[i], lm, label, &spec,
-                            key && !is_ref ? &pn_layout_rows16 : &pn_layout_plain));
+    filling f = {.c = c, .lm = lm, .slots = *batch};
+    f.slots.dtype = PENCL_I32;
+    pn_spec_push(&f.slots, PENCL_AXIS_KV_SEQ, c->capacity);
+    PENCL_TRY(walk(lm->body, NULL, count, &f));
+    c->variables = pn_calloc((size_t)c->n + 1, sizeof(pencl_variable *));
+    c->n = 0;
+    if (c->variables == NULL) {
+        return PN_NOMEM(lm->ctx);
     }
-    PENCL_TRY(new_cache(&c->variables[c->n - 1], lm, "sampler/kv_token_positions", &slots,
+    PENCL_TRY(walk(lm->body, NULL, add_caches, &f));
+    PENCL_TRY(new_cache(&c->variables[c->n], lm, "sampler/kv_token_positions", &f.slots,
                         &pn_layout_plain));
+    c->n++;
     return pn_caches_empty(c, 0);
 }
 
@@ -95,10 +166,8 @@ pencl_status pn_caches_new(pn_caches **out, const pencl_lm *lm, const pn_spec *b
                      .ctx = lm->ctx,
                      .slots = slots,
                      .capacity = (slots + 15) / 16 * 16,
-                     .n_batch = pn_spec_count(batch),
-                     .n = 2 * count_attention(lm->body) + 1};
-    c->variables = pn_calloc((size_t)c->n, sizeof(pencl_variable *));
-    pencl_status st = c->variables == NULL ? PN_NOMEM(lm->ctx) : fill_caches(c, lm, batch);
+                     .n_batch = pn_spec_count(batch)};
+    pencl_status st = fill_caches(c, lm, batch);
     if (st != PENCL_OK) {
         pn_caches_free(c);
         return st;
@@ -140,7 +209,8 @@ pencl_status pn_caches_copy(const pn_caches *to, const pn_caches *from, int64_t 
         const pn_part *a = &store->parts[0];
         const pn_part *b = &pn_variable_store(to->variables[i])->parts[0];
         size_t row_bytes = a->bytes / (size_t)store->matrix.rows;
-        for (int64_t k = 0; k < from->n_batch; k++) {
+        int64_t sequences = store->matrix.rows / from->capacity; /* of every layer of a stack */
+        for (int64_t k = 0; k < sequences; k++) {
             PENCL_TRY(pn_buffer_copy(
                 b->buffer, b->offset + (size_t)(k * to->capacity) * row_bytes, a->buffer,
                 a->offset + (size_t)(k * from->capacity) * row_bytes, rows * row_bytes));

@@ -6,7 +6,7 @@
 #include "lm/lm.h"
 
 /* Keys and values of each Attention in traversal order, then the positions of the cached tokens:
- *   key, value          float32 [batch.., kv_seq, common head axes, projection]
+ *   key, value          float32 [stack axes.., batch.., kv_seq, common head axes, projection]
  *   positions           int32 [batch.., kv_seq]; -1: nothing there, or padding
  * The cache of keys lies as rows16 on devices (16 tokens side by side: one vector of scores), that
  * of values as rows. A slot is a token's place in the cache; what a query sees is decided by the

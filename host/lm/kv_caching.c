@@ -19,12 +19,7 @@ extend(const pencl_layer *self, const char *field, pencl_value *x, const pencl_s
     if (counts == NULL || positions == NULL) {
         return NULL;
     }
-    pencl_variable *variable = pencl_layer_variable(self, field);
-    if (variable != NULL && pencl_variable_form_of(variable) == PENCL_FROZEN) {
-        return pn_graph_fail(x->graph, PENCL_E_ARG, "the frozen %s \"%s\" cannot be written",
-                             pencl_variable_type_name(variable), pencl_variable_label(variable));
-    }
-    pencl_value *cache = pencl_value_of(variable, x);
+    pencl_value *cache = pencl_value_of(pencl_layer_variable(self, field), x);
     pencl_value *all = pn_value_cache_write(cache, x, counts);
     int64_t slots = pencl_value_size(positions, PENCL_AXIS_KV_SEQ);
     return pencl_value_rename(pencl_value_slice(all, PENCL_AXIS_KV_SEQ, 0, slots),
@@ -64,34 +59,6 @@ const pencl_layer_type pn_layer_KVCachingAttention = {
     .color = "oklch(0.785 0.103 109.6380615234375 / 1.0)",
 };
 
-/* ---- one layer of a stack ---- */
-
-/* In a LayerStack all layers share one prototype; with caches of its own each stands by itself. */
-static pencl_value *
-apply_at_index(const pencl_layer *self, pencl_value *x, const pencl_side_inputs *side)
-{
-    pencl_graph *g = x->graph;
-    const pn_slice slice = {.outer = g->slices,
-                            .axis = pencl_layer_text(self, "stack_axis"),
-                            .index = (int64_t)pencl_layer_number(self, "index")};
-    g->slices = &slice;
-    x = call(self, "stacked_sublayers", x, side);
-    g->slices = slice.outer;
-    return x;
-}
-
-static const pencl_field fields_at_index[] = {{"stacked_sublayers", PENCL_FIELD_LAYER},
-                                              {"stack_axis", PENCL_FIELD_TEXT},
-                                              {"index", PENCL_FIELD_NUMBER},
-                                              {0}};
-
-static const pencl_layer_type layer_AtStackIndex = {
-    .name = "AtStackIndex",
-    .doc = "stacked_sublayers at one index of stack_axis",
-    .fields = fields_at_index,
-    .apply = apply_at_index,
-};
-
 /* ---- the body over caches ---- */
 
 typedef struct conversion {
@@ -127,30 +94,6 @@ static bool convert_children(conversion *c, pencl_attribute *a)
     return ok;
 }
 
-/* The stack's layers one after another, each converted by itself. */
-static pencl_layer *convert_stack(conversion *c, const pencl_layer *stack)
-{
-    pn_layers list = {0};
-    const int64_t n = (int64_t)pencl_layer_number(stack, "stack_axis_size");
-    for (int64_t i = 0; i < n && !list.failed; i++) {
-        pencl_layer *one = NULL;
-        pencl_layer *inside = convert(c, pencl_layer_child(stack, "stacked_sublayers", 0));
-        const pencl_attribute a[] = {
-            {.name = "stacked_sublayers", .kind = PENCL_FIELD_LAYER, .layers = &inside, .n = 1},
-            {.name = "stack_axis",
-             .kind = PENCL_FIELD_TEXT,
-             .text = pencl_layer_text(stack, "stack_axis")},
-            {.name = "index", .kind = PENCL_FIELD_NUMBER, .number = (double)i}};
-        if (inside == NULL ||
-            pn_layer_new(&one, c->ctx, &layer_AtStackIndex, a, PN_COUNT(a)) != PENCL_OK) {
-            one = NULL;
-        }
-        pencl_layer_free(inside);
-        pn_layers_add(&list, one);
-    }
-    return pn_nn_list_of(c->ctx, "Sequential", &list);
-}
-
 static pencl_layer *convert(conversion *c, pencl_layer *layer)
 {
     enum { MOST = 16 };
@@ -159,9 +102,6 @@ static pencl_layer *convert(conversion *c, pencl_layer *layer)
     const pencl_attribute *old = pencl_layer_attributes(layer, &n);
     const pencl_layer_type *type = pencl_layer_type_of(layer);
     bool attention = !c->inside && strcmp(type->name, "Attention") == 0;
-    if (!c->inside && strcmp(type->name, "LayerStack") == 0) {
-        return convert_stack(c, layer);
-    }
     if (n + 2 > MOST) {
         PN_FAIL(c->ctx, PENCL_E_LIMIT, "%s: too many fields", type->name);
         return NULL;

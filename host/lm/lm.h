@@ -38,10 +38,9 @@ typedef struct pn_plan_key {
 typedef struct pn_kept_plan {
     pn_plan_key key;
     pn_plan *plan;
-    uint64_t used;  /* by lm->clock, for throwing out the oldest */
-    uint64_t moved; /* ctx->n_moved when it was made: another one now, and it is stale */
-    int n_slots;    /* of caches, in the order of pn_caches.variables */
-    int *slots;
+    uint64_t used; /* by lm->clock, for throwing out the oldest */
+    int n_cells;   /* of the caches that it is bound to, in the order of pn_caches.variables */
+    pn_cell **cells;
 } pn_kept_plan;
 
 struct pencl_lm {
@@ -68,6 +67,10 @@ pencl_status pn_lm_trace(pencl_value **out,
                          pencl_layer *body,
                          pencl_value *tokens,
                          const pencl_side_inputs *side);
+
+/* ---- session_plan.c ---- */
+/* Frees what the place holds; it is empty then. */
+void pn_kept_plan_drop(pn_kept_plan *kept);
 
 /* ---- call.c ---- */
 /* One call of a layer on arrays, through a plan of its own. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening a model: what the file says becomes a recipe, the recipe's builder makes the tree over
  * uploaded weights, the vocabulary becomes a tokenizer. */
+#include "lm/lora.h"
 #include "lm/recipe.h"
 
 #include <ctype.h>
@@ -156,6 +157,19 @@ static pencl_status build(pencl_model *m, pn_weights *w)
     return pencl_lm_new(&m->lm, m->device, m->built, &metadata);
 }
 
+/* m->built stays as it is: the model as the file has it. */
+static pencl_status adapt(pencl_model *m, const pencl_model_options *options)
+{
+    pencl_lm *adapted = NULL;
+    if (options->n_loras == 0) {
+        return PENCL_OK;
+    }
+    PENCL_TRY(pn_lm_add_loras(&adapted, m->lm, options->loras, options->n_loras, &m->info));
+    pencl_lm_free(m->lm);
+    m->lm = adapted;
+    return PENCL_OK;
+}
+
 static pencl_status load(pencl_model *m, const pencl_model_options *options)
 {
     if (has_vocabulary(m->file)) {
@@ -170,9 +184,10 @@ static pencl_status load(pencl_model *m, const pencl_model_options *options)
     for (size_t i = 0; i < n; i++) {
         w.bytes_total += pn_model_file_tensor(m->file, i)->bytes;
     }
-    const pencl_status st = build(m, &w);
+    pencl_status st = build(m, &w);
     if (st == PENCL_OK) {
         describe(m, &w);
+        st = adapt(m, options);
     }
     json_decref(w.axes);
     pn_free(w.used);

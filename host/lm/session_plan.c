@@ -47,30 +47,38 @@ trace(pencl_value **out, pencl_graph *g, const pencl_session *s, const pn_plan_k
     return pencl_graph_finish(g);
 }
 
-/* The plan's slots of the caches, so that another session's can be bound. */
-static pencl_status note_slots(pn_kept_plan *k, const pencl_graph *g, const pencl_session *s)
+/* Where the plan finds the caches, so that another session's can be bound. */
+static pencl_status note_cells(pn_kept_plan *k, const pencl_session *s)
 {
-    k->n_slots = s->caches->n;
-    k->slots = pn_calloc((size_t)k->n_slots, sizeof *k->slots);
-    if (k->slots == NULL) {
+    k->cells = pn_calloc((size_t)s->caches->n, sizeof(pn_cell *));
+    if (k->cells == NULL) {
         return PN_NOMEM(s->lm->ctx);
     }
-    for (int i = 0; i < k->n_slots; i++) {
-        k->slots[i] = -1;
-        for (int n = 0; n < g->n_nodes; n++) {
-            if (g->nodes[n]->kind == PN_NODE_VARIABLE &&
-                g->nodes[n]->store == pn_variable_store(s->caches->variables[i])) {
-                k->slots[i] = g->nodes[n]->slot;
-            }
-        }
+    for (k->n_cells = 0; k->n_cells < s->caches->n; k->n_cells++) {
+        k->cells[k->n_cells] = pn_cell_ref(pn_variable_cell(s->caches->variables[k->n_cells]));
     }
     return PENCL_OK;
 }
 
-static void drop(pn_kept_plan *k)
+static void bind(pn_kept_plan *k, const pencl_session *s)
+{
+    for (int i = 0; i < k->n_cells; i++) {
+        pn_cell *cell = pn_variable_cell(s->caches->variables[i]);
+        if (cell != k->cells[i]) {
+            pn_plan_bind(k->plan, k->cells[i], cell);
+            pn_cell_free(k->cells[i]);
+            k->cells[i] = pn_cell_ref(cell);
+        }
+    }
+}
+
+void pn_kept_plan_drop(pn_kept_plan *k)
 {
     pn_plan_free(k->plan);
-    pn_free(k->slots);
+    for (int i = 0; i < k->n_cells; i++) {
+        pn_cell_free(k->cells[i]);
+    }
+    pn_free(k->cells);
     *k = (pn_kept_plan){0};
 }
 
@@ -86,14 +94,13 @@ static pencl_status make(pn_kept_plan *k, const pencl_session *s, const pn_plan_
         st = pn_plan_new(&k->plan, g, &logits, n_outs, &options);
     }
     if (st == PENCL_OK) {
-        st = note_slots(k, g, s);
+        st = note_cells(k, s);
     }
     pencl_graph_free(g);
     if (st != PENCL_OK) {
-        drop(k);
+        pn_kept_plan_drop(k);
     }
     k->key = *key;
-    k->moved = s->lm->ctx->n_moved;
     return st;
 }
 
@@ -104,33 +111,23 @@ static bool same_key(const pn_plan_key *a, const pn_plan_key *b)
            strcmp(a->matmul, b->matmul) == 0;
 }
 
-/* The kept plan of that key; else the place of the one not used for longest, whose plan goes. */
+/* The kept plan of that key, unless a weight has become something else since it was made; else the
+ * place of the one not used for longest, whose plan goes. */
 static pn_kept_plan *find(pencl_lm *lm, const pn_plan_key *key)
 {
     pn_kept_plan *oldest = &lm->plans[0];
     for (int i = 0; i < PN_KEPT_PLANS; i++) {
         pn_kept_plan *k = &lm->plans[i];
-        if (k->plan != NULL && k->moved != lm->ctx->n_moved) {
-            drop(k); /* a variable may lie elsewhere now */
-        }
         if (k->plan != NULL && same_key(&k->key, key)) {
+            if (!pn_plan_fits(k->plan)) {
+                pn_kept_plan_drop(k);
+            }
             return k;
         }
         oldest = k->used < oldest->used ? k : oldest;
     }
-    drop(oldest);
+    pn_kept_plan_drop(oldest);
     return oldest;
-}
-
-/* Snapshots of the caches keep what they have: those that are shared move before they are written.
- */
-static pencl_status own_memory(const pn_caches *caches)
-{
-    for (int i = 0; i < caches->n; i++) {
-        pn_store *store = NULL;
-        PENCL_TRY(pn_variable_writable(&store, caches->variables[i]));
-    }
-    return PENCL_OK;
 }
 
 pencl_status pn_session_plan(pn_plan **out, pencl_session *s, const pn_feed *feed, int64_t n_tokens)
@@ -142,18 +139,12 @@ pencl_status pn_session_plan(pn_plan **out, pencl_session *s, const pn_feed *fee
                        .wanted = feed->wanted,
                        .side = feed->side};
     pn_copy(key.matmul, sizeof key.matmul, s->matmul);
-    PENCL_TRY(own_memory(s->caches));
     pn_kept_plan *k = find(lm, &key);
     if (k->plan == NULL) {
         PENCL_TRY(make(k, s, &key));
     }
     k->used = key.side.n > 0 ? 0 : ++lm->clock; /* the next to go: its arrays are the caller's */
-    for (int i = 0; i < k->n_slots; i++) {
-        if (k->slots[i] >= 0) {
-            pn_store *store = pn_variable_store(s->caches->variables[i]);
-            PENCL_TRY(pn_plan_bind(k->plan, k->slots[i], store));
-        }
-    }
+    bind(k, s);
     *out = k->plan;
     return PENCL_OK;
 }

@@ -10,18 +10,14 @@ typedef struct stateless {
     pencl_layer *bound;
 } stateless;
 
-/* A copy shares memory with its value until it is written: states are, parameters are not. */
+/* A copy shares memory with its value until a run writes it. */
 static pencl_status copy_values(stateless *s, pencl_variable *const values[])
 {
     for (int i = 0; i < s->n; i++) {
-        pn_store *store = NULL;
         if (values[i] == NULL) {
             return PN_FAIL(s->ctx, PENCL_E_ARG, "value %d is missing", i);
         }
         PENCL_TRY(pencl_variable_unfreeze_as_copy(&s->copies[i], values[i]));
-        if (pencl_variable_kind_of(values[i]) == PENCL_STATE) {
-            PENCL_TRY(pn_variable_writable(&store, s->copies[i]));
-        }
     }
     return PENCL_OK;
 }

@@ -38,8 +38,7 @@ void pencl_lm_free(pencl_lm *lm)
         return;
     }
     for (int i = 0; i < PN_KEPT_PLANS; i++) {
-        pn_plan_free(lm->plans[i].plan);
-        pn_free(lm->plans[i].slots);
+        pn_kept_plan_drop(&lm->plans[i]);
     }
     pn_pool_free(lm->pool);
     pencl_layer_free(lm->body);

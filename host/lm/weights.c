@@ -238,27 +238,40 @@ static pencl_status check_dtype(const pn_weights *w, const pn_tensor *t)
     return PENCL_OK;
 }
 
-static pencl_status
-load(pencl_variable **out, pn_weights *w, const char *label, const char *rows, const char *columns)
+pencl_status pn_weights_upload(pencl_variable **out,
+                               pn_weights *w,
+                               const char *label,
+                               const pn_spec *axes,
+                               int n_row_axes,
+                               pn_grid *g)
 {
-    pn_spec spec = {.dtype = PENCL_F32};
-    pn_grid g = {0};
-    const int n_stack_axes = add_axes(&spec, w, w->in_stack ? PN_AXIS_BLOCKS : "");
-    const int n_row_axes = n_stack_axes + add_axes(&spec, w, rows);
-    add_axes(&spec, w, columns);
-    PENCL_TRY(w->place(&g, w, label, &spec, n_row_axes));
-    PENCL_TRY(check_dtype(w, g.tensor));
-    spec.dtype = g.tensor->dtype;
-    const bool plain = n_row_axes == n_stack_axes || pn_device_caps(w->device)->is_ref;
+    PENCL_TRY(check_dtype(w, g->tensor));
+    pn_spec spec = *axes;
+    spec.dtype = g->tensor->dtype;
+    const bool is_vector = n_row_axes == (w->in_stack ? 1 : 0);
+    const bool plain = is_vector || pn_device_caps(w->device)->is_ref;
     pn_store *store = NULL;
     PENCL_TRY(pn_store_new(&store, w->device, &spec, n_row_axes,
                            plain ? &pn_layout_plain : &pn_layout_rows16));
-    pencl_status st = fill(w, store, &g);
+    pencl_status st = fill(w, store, g);
     if (st == PENCL_OK) {
         st = pn_variable_new(out, w->ctx, PENCL_PARAMETER, label, store);
     }
     pn_store_free(store);
     return st;
+}
+
+static pencl_status
+load(pencl_variable **out, pn_weights *w, const char *label, const char *rows, const char *columns)
+{
+    pn_spec spec = {.dtype = PENCL_F32};
+    pn_grid g = {0};
+    add_axes(&spec, w, w->in_stack ? PN_AXIS_BLOCKS : "");
+    add_axes(&spec, w, rows);
+    const int n_row_axes = spec.n_axes;
+    add_axes(&spec, w, columns);
+    PENCL_TRY(w->place(&g, w, label, &spec, n_row_axes));
+    return pn_weights_upload(out, w, label, &spec, n_row_axes, &g);
 }
 
 pencl_variable *

@@ -54,6 +54,13 @@ void pn_weights_enter_stack(pn_weights *w, int64_t n);
  * without rows it is a vector. NULL with the error on the context. */
 pencl_variable *
 pn_weights_load(pn_weights *w, const char *name, const char *rows, const char *columns);
+/* Uploads a parameter from where the grid says; it has the tensor's type. */
+pencl_status pn_weights_upload(pencl_variable **out,
+                               pn_weights *w,
+                               const char *label,
+                               const pn_spec *axes,
+                               int n_row_axes,
+                               pn_grid *grid);
 /* The tensor of that name, which is used from now on; E_FORMAT when it is missing. */
 pencl_status pn_weights_find(const pn_tensor **out, pn_weights *w, const char *tensor);
 /* E_UNSUPPORTED when a tensor of the file was not used. */

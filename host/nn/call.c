@@ -177,62 +177,65 @@ pencl_value *pn_value_refuse(pencl_value *x, pencl_status status, const char *fm
 
 /* ---- variables ---- */
 
-/* What the context records goes to the graph. */
-static pencl_value *fail_as(pencl_graph *g, pencl_status status)
+/* The part that the stacks being traced leave of a variable: each takes its index of the outermost
+ * axis, where that is the stack's and the part lies by itself. */
+static pencl_status narrow(pn_source *source, const pn_slice *slices)
 {
-    pn_graph_fail(g, status, "%s", g->ctx->error.text);
-    pn_error_clear(g->ctx);
-    return NULL;
-}
-
-/* The rows that the stacks being traced leave of a store: one more reference to it, or a store in
- * the same memory. */
-static pencl_status narrow(pn_store **out, pencl_graph *g, pn_store *store)
-{
-    pn_store *kept = pn_store_ref(store);
-    for (const pn_slice *s = g->slices; s != NULL; s = s->outer) {
-        pn_store *one = NULL;
-        if (kept->spec.n_axes == 0 || strcmp(kept->spec.axes[0].name, s->axis) != 0) {
+    for (const pn_slice *s = slices; s != NULL; s = s->outer) {
+        pn_store *store = NULL;
+        PENCL_TRY(pn_source_store(&store, source));
+        bool has_axis = store->spec.n_axes > 0 && strcmp(store->spec.axes[0].name, s->axis) == 0;
+        pn_store_free(store);
+        if (!has_axis) {
             continue;
         }
-        pencl_status status = pn_store_index(&one, kept, s->index);
-        if (status != PENCL_OK) {
-            pn_store_free(kept);
-            return status;
-        }
-        if (one != NULL) {
-            pn_store_free(kept);
-            kept = one;
-        }
+        source->at[source->n_at++] = s->index; /* one axis less each time: there is room */
+        PENCL_TRY(pn_source_store(&store, source));
+        source->n_at -= store == NULL;
+        pn_store_free(store);
     }
-    *out = kept;
     return PENCL_OK;
+}
+
+/* Where the layers being traced find the variable. False, with an error on the graph: a slot. */
+static bool find_source(pn_source *source, pencl_graph *g, const pencl_variable *variable)
+{
+    if (variable == NULL) {
+        pn_graph_fail(g, PENCL_E_ARG, "a variable is missing");
+        return false;
+    }
+    *source = (pn_source){.cell = pn_variable_cell(variable),
+                          .fixed = pencl_variable_form_of(variable) == PENCL_FROZEN};
+    if (source->cell == NULL) {
+        pn_graph_fail(g, PENCL_E_UNBOUND, "tried to access the value of a %s: \"%s\"",
+                      pencl_variable_type_name(variable), pencl_variable_label(variable));
+        return false;
+    }
+    pn_guard guard = pn_guard_begin(g);
+    return pn_guard_end(&guard, narrow(source, g->slices));
 }
 
 pencl_value *pencl_value_of(pencl_variable *variable, pencl_value *near)
 {
-    if (near == NULL) {
+    pn_source source;
+    if (near == NULL || !find_source(&source, near->graph, variable)) {
         return NULL;
     }
     pencl_graph *g = near->graph;
-    if (variable == NULL) {
-        return pn_graph_fail(g, PENCL_E_ARG, "a variable is missing");
-    }
-    pn_store *store = pn_variable_store(variable);
-    if (store == NULL) {
-        return pn_graph_fail(g, PENCL_E_UNBOUND, "tried to access the value of a %s: \"%s\"",
-                             pencl_variable_type_name(variable), pencl_variable_label(variable));
-    }
-    pencl_status status = narrow(&store, g, store);
-    if (status != PENCL_OK) {
-        return fail_as(g, status);
-    }
-    pencl_value *value = pn_graph_variable(g, pencl_variable_label(variable), store);
-    pn_store_free(store); /* the graph has it */
+    pencl_value *value = pn_graph_cell(g, pencl_variable_label(variable), &source);
     for (const pn_slice *s = g->slices; s != NULL && value != NULL; s = s->outer) {
         if (pn_spec_find(&value->view.spec, s->axis) >= 0) {
             value = pencl_value_index(value, s->axis, s->index);
         }
     }
     return value;
+}
+
+pencl_value *pencl_variable_assign(pencl_variable *variable, pencl_value *x)
+{
+    pn_source source;
+    if (x == NULL || !find_source(&source, x->graph, variable)) {
+        return NULL;
+    }
+    return pn_graph_set_next(x, pencl_variable_label(variable), &source);
 }

@@ -87,10 +87,11 @@ pencl_status pn_variable_new(pencl_variable **out,
                              const char *label,
                              pn_store *store);
 pn_store *pn_variable_store(const pencl_variable *variable); /* borrowed; NULL: a slot */
+pn_cell *pn_variable_cell(const pencl_variable *variable);   /* borrowed; NULL: a slot */
 /* Of the value, or what a slot expects; NULL when it expects nothing. Borrowed. */
 const pn_spec *pn_variable_spec(const pencl_variable *variable);
-/* The storage, for writing in place: copied first when a snapshot or another variable shares it;
- * who asks binds it to plans. Borrowed. E_ARG unless the variable is mutable. */
+/* The storage, for writing in place: copied first when a snapshot or another variable shares it.
+ * Borrowed. E_ARG unless the variable is mutable. */
 pencl_status pn_variable_writable(pn_store **out, pencl_variable *variable);
 const char *pn_variable_type_name(pencl_variable_kind kind, pencl_variable_form form);
 /* 'Parameter "label" float32(| embedding:8)' */

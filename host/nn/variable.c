@@ -6,35 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- content ---- */
-
-pn_content *pn_content_hold(pn_content *c)
-{
-    atomic_fetch_add(&c->holders, 1);
-    return c;
-}
-
-void pn_content_release(pn_content *c)
-{
-    if (c != NULL && atomic_fetch_sub(&c->holders, 1) == 1) {
-        pn_store_free(c->store);
-        pn_free(c);
-    }
-}
-
-pencl_status pn_content_new(pn_content **out, pencl_ctx *ctx, pn_store *store)
-{
-    pn_content *c = pn_calloc(1, sizeof *c);
-    *out = c;
-    if (c == NULL) {
-        pn_store_free(store);
-        return PN_NOMEM(ctx);
-    }
-    atomic_init(&c->holders, 1);
-    c->store = store;
-    return PENCL_OK;
-}
-
 /* ---- making one ---- */
 
 pencl_status pn_variable_new_form(pencl_variable **out,
@@ -71,7 +42,7 @@ pencl_status pn_variable_new(pencl_variable **out,
                              pn_store *store)
 {
     PENCL_TRY(pn_variable_new_form(out, ctx, kind, PENCL_MUTABLE, label));
-    pencl_status status = pn_content_new(&(*out)->content, ctx, pn_store_ref(store));
+    pencl_status status = pn_cell_new(&(*out)->cell, ctx, pn_store_ref(store));
     if (status != PENCL_OK) {
         pencl_variable_free(*out);
         *out = NULL;
@@ -146,11 +117,12 @@ pencl_status pencl_variable_new(pencl_variable **out,
         label = own;
     }
     int n_axes = value->view.spec.n_axes;
+    const char *name = label != NULL ? label : "a variable";
     if (n_row_axes < 0 || n_row_axes > n_axes) {
-        return PN_FAIL(ctx, PENCL_E_ARG, "%s: %d row axes, but the value has %d axes",
-                       label != NULL ? label : "a variable", n_row_axes, n_axes);
+        return PN_FAIL(ctx, PENCL_E_ARG, "%s: %d row axes, but the value has %d axes", name,
+                       n_row_axes, n_axes);
     }
-    PENCL_TRY(pn_need_dense(label, value));
+    PENCL_TRY(pn_need_dense(name, value));
     pn_store *store = NULL;
     PENCL_TRY(pn_store_of_array(&store, value, n_row_axes));
     pencl_status status = pn_variable_new(out, ctx, kind, label, store);
@@ -201,7 +173,7 @@ void pencl_variable_free(pencl_variable *v)
         pn_free(v->pairs[i].text);
     }
     pn_free(v->pairs);
-    pn_content_release(v->content);
+    pn_cell_free(v->cell);
     pn_free(v->label);
     pn_free(v);
 }
@@ -246,7 +218,7 @@ const char *pencl_variable_type_name(const pencl_variable *v)
 
 const pn_spec *pn_variable_spec(const pencl_variable *v)
 {
-    return v->content != NULL ? &v->content->store->spec : v->expects ? &v->expected : NULL;
+    return v->cell != NULL ? &pn_cell_store(v->cell)->spec : v->expects ? &v->expected : NULL;
 }
 
 pencl_dtype pencl_variable_dtype(const pencl_variable *v)
@@ -274,7 +246,12 @@ const pencl_axis *pencl_variable_axis(const pencl_variable *v, int i)
 
 pn_store *pn_variable_store(const pencl_variable *v)
 {
-    return v->content != NULL ? v->content->store : NULL;
+    return v->cell != NULL ? pn_cell_store(v->cell) : NULL;
+}
+
+pn_cell *pn_variable_cell(const pencl_variable *v)
+{
+    return v->cell;
 }
 
 void pn_variable_print(pn_text *out, const pencl_variable *v)
@@ -296,10 +273,10 @@ pencl_status pencl_variable_value(pencl_array **out, const pencl_variable *v)
 {
     pn_error_clear(v->ctx);
     *out = NULL;
-    if (v->content == NULL) {
+    if (v->cell == NULL) {
         return unbound(v);
     }
-    pn_store *store = v->content->store;
+    pn_store *store = pn_cell_store(v->cell);
     const pn_spec *spec = &store->spec;
     size_t count = (size_t)pn_spec_count(spec);
     size_t bytes = pn_spec_bytes(spec);

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of variables: storage that snapshots share. */
+/* Inside of variables: a label, a kind and metadata around a cell. */
 #ifndef PENCL_NN_VARIABLE_H
 #define PENCL_NN_VARIABLE_H
 
 #include "nn/nn.h"
 
 #include <stdatomic.h>
-
-/* Storage and how many variables have it: a snapshot costs nothing until somebody writes. Graphs
- * and plans hold the store itself: they read what the variable that they were made from has. */
-typedef struct pn_content {
-    atomic_long holders;
-    pn_store *store;
-} pn_content;
 
 typedef struct pn_pair {
     char *key;
@@ -25,17 +18,12 @@ struct pencl_variable {
     pencl_variable_kind kind;
     pencl_variable_form form;
     char *label;
-    pn_content *content; /* NULL: a slot */
-    bool expects;        /* a slot that takes only values with these axes */
+    pn_cell *cell; /* NULL: a slot */
+    bool expects;  /* a slot that takes only values with these axes */
     pn_spec expected;
     int n_pairs;
     pn_pair *pairs;
 };
-
-pn_content *pn_content_hold(pn_content *content);
-void pn_content_release(pn_content *content); /* NULL is fine */
-/* Takes the store over, also when it fails. */
-pencl_status pn_content_new(pn_content **out, pencl_ctx *ctx, pn_store *store);
 
 /* A variable without content. */
 pencl_status pn_variable_new_form(pencl_variable **out,

@@ -107,7 +107,7 @@ int pencl_variable_equal(const pencl_variable *a, const pencl_variable *b)
     if (a->form != b->form || a->form == PENCL_MUTABLE || !pn_variable_same_slot(a, b)) {
         return 0;
     }
-    return a->content == b->content && same_metadata(a, b);
+    return (a->form == PENCL_SLOT || pn_cell_same(a->cell, b->cell)) && same_metadata(a, b);
 }
 
 /* A value for `label` needs the same axes, in any order, and integers for integers. */
@@ -149,7 +149,7 @@ pencl_status pn_variable_as(pencl_variable **out, const pencl_variable *v, pencl
         copy->expected = spec != NULL ? *spec : copy->expected;
         return PENCL_OK;
     }
-    copy->content = pn_content_hold(v->content);
+    status = pn_cell_snapshot(&copy->cell, v->ctx, v->cell);
     for (int i = 0; i < v->n_pairs && status == PENCL_OK; i++) {
         status = add_pair(copy, v->pairs[i].key, v->pairs[i].text);
     }
@@ -184,14 +184,6 @@ pencl_status pencl_variable_get_slot(pencl_variable **out, const pencl_variable 
 
 /* ---- writing ---- */
 
-/* Other memory from here on; takes the content over. */
-static void move_to(pencl_variable *v, pn_content *content)
-{
-    pn_content_release(v->content);
-    v->content = content;
-    v->ctx->n_moved++;
-}
-
 pencl_status pencl_variable_update(pencl_variable *v, const pencl_variable *frozen)
 {
     pn_error_clear(v->ctx);
@@ -202,7 +194,7 @@ pencl_status pencl_variable_update(pencl_variable *v, const pencl_variable *froz
             v->ctx, PENCL_E_ARG, "cannot update the %s \"%s\" with the incompatible %s \"%s\"",
             pencl_variable_type_name(v), v->label, pencl_variable_type_name(frozen), frozen->label);
     }
-    move_to(v, pn_content_hold(frozen->content));
+    pn_cell_take(v->cell, frozen->cell);
     return PENCL_OK;
 }
 
@@ -230,10 +222,8 @@ in_order_of(pencl_array **out, const pencl_variable *v, const pencl_array *value
 /* Writes into the variable's own memory if it may, else gives it new memory. */
 static pencl_status write_value(pencl_variable *v, const pencl_array *value)
 {
-    pn_store *store = v->content->store;
-    bool own =
-        atomic_load(&v->content->holders) == 1 && store->spec.dtype == value->view.spec.dtype;
-    if (own) {
+    pn_store *store = pn_cell_store(v->cell);
+    if (!pn_cell_is_shared(v->cell) && store->spec.dtype == value->view.spec.dtype) {
         void *plain = NULL;
         PENCL_TRY(pn_array_to_host(&plain, value));
         pencl_status status = pn_store_upload(store, v->ctx, plain);
@@ -241,11 +231,8 @@ static pencl_status write_value(pencl_variable *v, const pencl_array *value)
         return status;
     }
     pn_store *fresh = NULL;
-    pn_content *c = NULL;
     PENCL_TRY(pn_store_of_array(&fresh, value, store->n_row_axes));
-    PENCL_TRY(pn_content_new(&c, v->ctx, fresh));
-    move_to(v, c);
-    return PENCL_OK;
+    return pn_cell_put(v->cell, v->ctx, fresh);
 }
 
 pencl_status pencl_variable_set_value(pencl_variable *v, const pencl_array *value)
@@ -264,14 +251,5 @@ pencl_status pn_variable_writable(pn_store **out, pencl_variable *v)
 {
     *out = NULL;
     PENCL_TRY(need_form(v, PENCL_MUTABLE, "writing"));
-    if (atomic_load(&v->content->holders) > 1) {
-        pn_store *copy = NULL;
-        pn_content *c = NULL;
-        PENCL_TRY(pn_store_copy(&copy, v->content->store));
-        PENCL_TRY(pn_content_new(&c, v->ctx, copy));
-        pn_content_release(v->content);
-        v->content = c;
-    }
-    *out = v->content->store;
-    return PENCL_OK;
+    return pn_cell_writable(out, v->cell, v->ctx);
 }

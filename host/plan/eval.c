@@ -53,7 +53,7 @@ pencl_status pencl_eval(pencl_graph *g, pencl_value *const values[], int n, penc
     }
     PENCL_TRY(pencl_graph_finish(g));
     PENCL_TRY(check(g, values, n));
-    if (!is_planned(g, values, n)) {
+    if (!is_planned(g, values, n) || !pn_plan_fits(g->plan)) {
         PENCL_TRY(make_plan(g, values, n));
     }
     PENCL_TRY(pn_plan_run(g->plan));

@@ -12,6 +12,16 @@ struct pn_pool {
     pn_buffer *buffer; /* NULL until a plan needs it */
 };
 
+/* A variable of the plan. */
+typedef struct pn_slot {
+    pn_source source;      /* counted; its cell is NULL where the store stays */
+    const char *name;      /* label; owned by the plan's ir */
+    const pn_limit *limit; /* owned by the plan's ir; or NULL */
+    bool written;
+    pn_store *seen;  /* what the cell held when `store` was found there; counted */
+    pn_store *store; /* that the launches have; counted */
+} pn_slot;
+
 struct pn_plan {
     pencl_ctx *ctx;
     pencl_device *device;
@@ -26,8 +36,8 @@ struct pn_plan {
     size_t step_bytes;
     pn_buffer *scratch; /* of the candidate that wants most */
     size_t scratch_bytes;
-    pn_store **stores; /* by slot */
-    int n_stores;
+    pn_slot *slots;
+    int n_slots;
     bool is_ref;
     bool checked;   /* PENCL_CHECK: every task is compared with its reference */
     bool idle_told; /* the device was told once that the first run is over */
@@ -47,6 +57,14 @@ void pn_reference_describe(const pn_operand *o, unsigned char *data, pn_ref_oper
 /* reference.c: bytes from the start of an operand's storage to the end of its view's last element.
  */
 size_t pn_operand_span(const pn_operand *o);
+/* variables.c: the graph's variables, by slot. */
+pencl_status pn_plan_take_variables(pn_plan *plan, const pencl_graph *graph);
+void pn_plan_free_variables(pn_plan *plan);
+/* Before a run: limits are checked, what will be written belongs to its variable alone, and the
+ * launches have the stores that the variables hold now. */
+pencl_status pn_plan_follow(pn_plan *plan);
+/* After a run: variables take their new values. */
+pencl_status pn_plan_leave(pn_plan *plan);
 /* check.c: instead of a replay. */
 pencl_status pn_plan_run_checked(pn_plan *plan);
 /* reference.c: runs one task by its op's reference, on a device whose memory is the host's. */

@@ -12,6 +12,7 @@ void pn_ir_free(pn_ir *ir)
     pn_free(ir->tasks);
     pn_free(ir->temps);
     pn_free(ir->outs);
+    pn_free(ir->next_slots);
     pn_free(ir->uses);
     pn_arena_free(ir->arena);
     pn_free(ir);

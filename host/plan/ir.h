@@ -41,6 +41,9 @@ typedef struct pn_ir {
     int temp_room;
     pn_operand *outs; /* in the order of the plan's outputs */
     int n_outs;
+    int *next_slots; /* outputs first_next .. are what variables become: the slot of each */
+    int first_next;
+    int n_next;
     int *uses;         /* of each temporary, by pn_ir_count_uses */
     bool bare_matmuls; /* nothing is fused into matmuls: a library multiplies */
 } pn_ir;

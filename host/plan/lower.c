@@ -171,13 +171,9 @@ static bool is_plain(const pn_operand *o)
     return plain && pn_view_is_contiguous(&o->view);
 }
 
-/* An output that is a view of something is copied by the plan. */
-static pencl_status lower_out(lowering *l, const pencl_value *value, pn_operand *out)
+/* The operand becomes a copy of what it was, in C order. */
+static pencl_status copy_out(lowering *l, pn_operand *out)
 {
-    *out = operand_of(l, value);
-    if (is_plain(out)) {
-        return PENCL_OK;
-    }
     pn_operand from = *out;
     int temp = pn_ir_new_temp(l->ir, &from.view.spec);
     if (temp < 0) {
@@ -187,21 +183,57 @@ static pencl_status lower_out(lowering *l, const pencl_value *value, pn_operand 
     return lower_copy(l, &from, out);
 }
 
+/* An output that is a view of something is copied by the plan. */
+static pencl_status lower_out(lowering *l, const pencl_value *value, pn_operand *out)
+{
+    *out = operand_of(l, value);
+    return is_plain(out) ? PENCL_OK : copy_out(l, out);
+}
+
+/* The next output is there, and lives to the end. */
+static void keep_out(pn_ir *ir)
+{
+    const pn_operand *out = &ir->outs[ir->n_outs++];
+    if (out->temp >= 0) {
+        ir->temps[out->temp].keep = true;
+    }
+}
+
+/* What variables become is an output. One variable's present value is copied first: it may be
+ * overwritten before the other takes it. */
+static pencl_status lower_next(lowering *l)
+{
+    pn_ir *ir = l->ir;
+    ir->first_next = ir->n_outs;
+    for (int i = 0; i < l->graph->n_nodes; i++) {
+        const pn_node *node = l->graph->nodes[i];
+        if (node->kind == PN_NODE_VARIABLE && node->next != NULL) {
+            pn_operand *out = &ir->outs[ir->n_outs];
+            PENCL_TRY(lower_out(l, node->next, out));
+            if (out->temp < 0) {
+                PENCL_TRY(copy_out(l, out));
+            }
+            ir->next_slots[ir->n_next++] = node->slot;
+            keep_out(ir);
+        }
+    }
+    return PENCL_OK;
+}
+
 static pencl_status lower_outs(lowering *l, pencl_value *const outs[], int n)
 {
     pn_ir *ir = l->ir;
-    ir->outs = pn_calloc((size_t)n + 1, sizeof *ir->outs);
-    if (ir->outs == NULL) {
+    size_t most = (size_t)(n + l->graph->n_variables);
+    ir->outs = pn_calloc(most + 1, sizeof *ir->outs);
+    ir->next_slots = pn_calloc((size_t)l->graph->n_variables + 1, sizeof *ir->next_slots);
+    if (ir->outs == NULL || ir->next_slots == NULL) {
         return PN_NOMEM(ir->ctx);
     }
     for (int i = 0; i < n; i++) {
         PENCL_TRY(lower_out(l, outs[i], &ir->outs[i]));
-        ir->n_outs++;
-        if (ir->outs[i].temp >= 0) {
-            ir->temps[ir->outs[i].temp].keep = true;
-        }
+        keep_out(ir);
     }
-    return PENCL_OK;
+    return lower_next(l);
 }
 
 pencl_status pn_lower(pn_ir **out, pencl_graph *graph, pencl_value *const outs[], int n)

@@ -138,7 +138,7 @@ static void resolve(void *user, pn_operand *o)
 {
     pn_plan *plan = user;
     if (o->temp < 0) {
-        o->store = o->slot >= 0 ? plan->stores[o->slot] : o->store;
+        o->store = o->slot >= 0 ? plan->slots[o->slot].store : o->store;
         if (o->store != NULL && o->store->n_parts == 1) {
             o->buffer = o->store->parts[0].buffer;
             o->base = o->store->parts[0].offset;

@@ -51,22 +51,6 @@ static pencl_status add_captures(pn_ir *ir)
     return PENCL_OK;
 }
 
-static pencl_status keep_stores(pn_plan *plan, const pencl_graph *graph)
-{
-    plan->stores = pn_calloc((size_t)graph->n_variables + 1, sizeof *plan->stores);
-    if (plan->stores == NULL) {
-        return PN_NOMEM(plan->ctx);
-    }
-    plan->n_stores = graph->n_variables;
-    for (int i = 0; i < graph->n_nodes; i++) {
-        const pn_node *node = graph->nodes[i];
-        if (node->kind == PN_NODE_VARIABLE) {
-            plan->stores[node->slot] = pn_store_ref(node->store);
-        }
-    }
-    return PENCL_OK;
-}
-
 static pencl_status record(pn_plan *plan)
 {
     plan->emit.ctx = plan->ctx;
@@ -95,7 +79,7 @@ static pencl_status compile(pn_plan *plan,
     plan->checked = check != NULL && strcmp(check, "1") == 0 && !plan->is_ref;
     passes = plan->checked ? "none" : passes;
     PENCL_TRY(pn_lower(&plan->ir, graph, outs, n_outs));
-    PENCL_TRY(keep_stores(plan, graph));
+    PENCL_TRY(pn_plan_take_variables(plan, graph));
     plan->ir->bare_matmuls = options->matmul != NULL && strcmp(options->matmul, "clblast") == 0;
     PENCL_TRY(pn_passes_run(plan->ir, plan->is_ref ? "drop_unused,merge_equal" : passes));
     PENCL_TRY(add_captures(plan->ir));
@@ -119,6 +103,7 @@ pencl_status pn_plan_new(pn_plan **out,
 {
     static const pn_plan_options none = {0};
     PENCL_TRY(pencl_graph_finish(graph));
+    PENCL_TRY(pn_graph_follow(graph));
     pn_plan *plan = pn_calloc(1, sizeof *plan);
     if (plan == NULL) {
         return PN_NOMEM(graph->ctx);
@@ -141,10 +126,7 @@ void pn_plan_free(pn_plan *plan)
         return;
     }
     pn_emit_free(&plan->emit);
-    for (int i = 0; i < plan->n_stores; i++) {
-        pn_store_free(plan->stores[i]);
-    }
-    pn_free(plan->stores);
+    pn_plan_free_variables(plan);
     pn_buffer_free(plan->arena);
     pn_buffer_free(plan->step);
     pn_buffer_free(plan->scratch);
@@ -172,26 +154,6 @@ void *pn_plan_input(pn_plan *plan, const char *name, const pn_spec **spec)
     return NULL;
 }
 
-pencl_status pn_plan_bind(pn_plan *plan, int slot, pn_store *store)
-{
-    if (slot < 0 || slot >= plan->n_stores) {
-        return PN_FAIL(plan->ctx, PENCL_E_ARG, "the plan has no variable %d", slot);
-    }
-    pn_store *old = plan->stores[slot];
-    if (old == store) {
-        return PENCL_OK;
-    }
-    if (!pn_spec_equal(&old->spec, &store->spec) || old->layout != store->layout ||
-        old->n_parts != store->n_parts) {
-        return PN_FAIL(plan->ctx, PENCL_E_SHAPE, "a variable is rebound to another shape");
-    }
-    plan->stores[slot] = pn_store_ref(store);
-    pn_plan_resolve_operands(plan);
-    pn_emit_rebind(&plan->emit, slot, store);
-    pn_store_free(old);
-    return PENCL_OK;
-}
-
 /* The pool grew for another plan since: our launches move to its present buffer. */
 static void follow_pool(pn_plan *plan)
 {
@@ -217,6 +179,7 @@ static pencl_status run_references(pn_plan *plan)
 pencl_status pn_plan_run(pn_plan *plan)
 {
     follow_pool(plan);
+    PENCL_TRY(pn_plan_follow(plan));
     for (int i = 0; i < plan->ir->n_tasks; i++) {
         if (pn_task_is_early(plan->ir, plan->ir->tasks[i])) {
             pn_reference_early(plan, plan->ir->tasks[i]);
@@ -226,9 +189,11 @@ pencl_status pn_plan_run(pn_plan *plan)
         PENCL_TRY(pn_buffer_write(plan->step, 0, plan->staging, plan->step_bytes));
     }
     if (plan->is_ref) {
-        return run_references(plan);
+        PENCL_TRY(run_references(plan));
+        return pn_plan_leave(plan);
     }
     PENCL_TRY(plan->checked ? pn_plan_run_checked(plan) : pn_emit_replay(&plan->emit));
+    PENCL_TRY(pn_plan_leave(plan));
     return pn_device_flush(plan->device);
 }
 

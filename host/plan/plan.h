@@ -19,7 +19,7 @@ typedef struct pn_plan_options {
     const char *matmul; /* "auto", "native" or "clblast"; NULL: auto */
 } pn_plan_options;
 
-/* The graph may be freed afterwards; its variables' stores are counted up. */
+/* The graph may be freed afterwards; its variables' cells and stores are counted up. */
 pencl_status pn_plan_new(pn_plan **out,
                          pencl_graph *graph,
                          pencl_value *const outs[],
@@ -29,9 +29,12 @@ void pn_plan_free(pn_plan *plan);
 
 /* Host memory of a step input, to be filled before a run; NULL when the plan has no such input. */
 void *pn_plan_input(pn_plan *plan, const char *name, const pn_spec **spec);
-/* Variable `slot` (as numbered by the graph) becomes `store`: same spec and layout. */
-pencl_status pn_plan_bind(pn_plan *plan, int slot, pn_store *store);
-/* Uploads the step inputs and enqueues the launches; does not wait. */
+/* Variables that are found in cell `from` are found in `to` from now on: another session's. */
+void pn_plan_bind(pn_plan *plan, const pn_cell *from, pn_cell *to);
+/* Whether every variable still has what the plan was made for: type, axes and layout. */
+bool pn_plan_fits(const pn_plan *plan);
+/* Uploads the step inputs and enqueues the launches, over what the variables hold now; does not
+ * wait. */
 pencl_status pn_plan_run(pn_plan *plan);
 /* Output i as plain bytes of its spec, from byte `offset` on; waits. */
 pencl_status pn_plan_read(pn_plan *plan, int i, size_t offset, void *to, size_t bytes);

@@ -230,36 +230,42 @@ const char *pencl_metric_text(const pencl_metric *m)
 
 /* ---- values ---- */
 
-static double log_sum(const float *logits, int64_t n)
+double pn_log_sum(const float *logits, int64_t n, int64_t *largest)
 {
-    double top = -INFINITY;
     double sum = 0;
-    for (int64_t i = 0; i < n; i++) {
-        top = fmax(top, (double)logits[i]);
+    *largest = 0;
+    for (int64_t i = 1; i < n; i++) {
+        *largest = logits[i] > logits[*largest] ? i : *largest;
     }
     for (int64_t i = 0; i < n; i++) {
-        sum += exp((double)logits[i] - top);
+        sum += exp((double)logits[i] - (double)logits[*largest]);
     }
-    return top + log(sum);
+    return (double)logits[*largest] + log(sum);
 }
 
-/* KL(reference || logits): sum of p (log p - log q). */
-static double divergence(const float *logits, const float *reference, int64_t n)
+double pn_divergence(
+    const float *logits, double log_sum, const float *from, double from_log_sum, int64_t n)
 {
-    double to = log_sum(logits, n);
-    double from = log_sum(reference, n);
     double sum = 0;
     for (int64_t i = 0; i < n; i++) {
-        double log_p = (double)reference[i] - from;
-        sum += exp(log_p) * (log_p - ((double)logits[i] - to));
+        double log_p = (double)from[i] - from_log_sum;
+        sum += exp(log_p) * (log_p - ((double)logits[i] - log_sum));
     }
     return sum;
+}
+
+static double divergence(const float *logits, const float *reference, int64_t n)
+{
+    int64_t largest = 0;
+    double total = pn_log_sum(logits, n, &largest);
+    return pn_divergence(logits, total, reference, pn_log_sum(reference, n, &largest), n);
 }
 
 double pn_metric_value(const pencl_metric *m, const float *logits, const float *reference)
 {
     double sum = 0;
     double total = NAN; /* log of the sum of exponentials, once it is needed */
+    int64_t largest = 0;
     for (int i = 0; i < m->n; i++) {
         const term *t = &m->terms[i];
         if (t->kind == KL) {
@@ -268,7 +274,7 @@ double pn_metric_value(const pencl_metric *m, const float *logits, const float *
         }
         double logit = (double)logits[t->token];
         if (t->kind != LOGIT && isnan(total)) {
-            total = log_sum(logits, m->vocabulary);
+            total = pn_log_sum(logits, m->vocabulary, &largest);
         }
         sum += t->weight * (t->kind == LOGIT      ? logit
                             : t->kind == LOG_PROB ? logit - total

@@ -5,6 +5,7 @@
  * text. White space is spelled out: PCRE2's \s has U+180E, which Unicode took back and other
  * tokenizers do not have. */
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include "text/regex.h"
 #include "text/tokenizer.h"
 
 #include <pcre2.h>
@@ -78,17 +79,6 @@ static pencl_status find(const pretokenizer **out, pencl_ctx *ctx, pn_string nam
 }
 
 /* ---- compiling ---- */
-static void *pcre2_get(PCRE2_SIZE bytes, void *user)
-{
-    (void)user;
-    return pn_alloc(bytes);
-}
-
-static void pcre2_drop(void *p, void *user)
-{
-    (void)user;
-    pn_free(p);
-}
 
 static pencl_status fail(const pn_splitter *s, pencl_status status, int code)
 {
@@ -123,7 +113,7 @@ static pencl_status compile_stages(pn_splitter *s)
 
 static pencl_status compile(pn_splitter *s)
 {
-    s->memory = pcre2_general_context_create(pcre2_get, pcre2_drop, NULL);
+    s->memory = pcre2_general_context_create(pn_regex_get, pn_regex_drop, NULL);
     s->limits = pcre2_match_context_create(s->memory);
     s->match = pcre2_match_data_create(1, s->memory);
     if (s->memory == NULL || s->limits == NULL || s->match == NULL) {

@@ -50,7 +50,7 @@ typedef enum pencl_device_type {
 /* One row of the list of devices; every text is UTF-8 and ends with NUL. Sizes are in bytes. */
 typedef struct pencl_device_info {
     int number;  /* position in the list, from 0 */
-    char id[64]; /* "pocl:0": short platform name and index in that platform */
+    char id[64]; /* "pocl:0": short platform name, and index in all platforms of that name */
     char name[128];
     char platform[128];
     char vendor[128];
@@ -62,9 +62,15 @@ typedef struct pencl_device_info {
     uint64_t max_alloc;
     uint64_t local;
     uint32_t compute_units;
+    uint64_t work_group;   /* work-items of a work-group at most */
     int unified;           /* 1: host and device share memory (CPUs, integrated GPUs) */
     int fp16;              /* 1: half arithmetic */
+    int dot;               /* 1: cl_khr_integer_dot_product */
+    int images;            /* 1: images */
+    int vectors;           /* 1: kernels that compute with explicit vectors come first (CPUs) */
     uint32_t subgroups[8]; /* the sizes the device has, 0-terminated; empty: no subgroups */
+    char pci[32];          /* "0000:03:00.0", "" where the driver does not tell */
+    char uuid[40];         /* "3f2a...": 32 hexadecimal digits, or "" */
     int software;          /* 1: a renderer or simulator in software, taken only when named */
     int usable;            /* 1: every op can run */
     int is_default;        /* 1: taken when nothing is asked for */
@@ -90,11 +96,21 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_device_list_new(pencl_device_list *
                                                              pencl_ctx *ctx);
 PENCL_API void pencl_device_list_free(pencl_device_list *list);
 
-/* The rows of a list that `words` mean, best first: as pencl_device_open takes them, NULL for
- * PENCL_DEVICE or the default. "all" and types leave out what is taken only when named. `rows` has
- * room for list->n_devices; *n is at least 1. PENCL_E_DEVICE as for pencl_device_open. */
-PENCL_API PENCL_NODISCARD pencl_status pencl_device_match(
-    size_t *rows, size_t *n, pencl_ctx *ctx, const pencl_device_list *list, const char *words);
+/* What was picked of a list: a row, and how many of its compute units; 0: the whole device. */
+typedef struct pencl_device_pick {
+    size_t row;
+    uint32_t cores;
+} pencl_device_pick;
+
+/* What `words` mean in a list, best first: as pencl_device_open takes them, NULL for PENCL_DEVICE
+ * or the default. "all" and types leave out what is taken only when named. *n is at least 1. Free
+ * with pencl_device_picks_free. PENCL_E_DEVICE as for pencl_device_open. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_device_match(pencl_device_pick **out,
+                                                          size_t *n,
+                                                          pencl_ctx *ctx,
+                                                          const pencl_device_list *list,
+                                                          const char *words);
+PENCL_API void pencl_device_picks_free(pencl_device_pick *picks);
 
 /* 1 when an earlier process listed the drivers that are installed and survived, and no process died
  * in a driver since; else the first listing is better made by a child process. Opens no driver. A
@@ -105,9 +121,10 @@ PENCL_API int pencl_drivers_proven(pencl_ctx *ctx);
  * was killed for another reason. */
 PENCL_API void pencl_ctx_set_expendable(pencl_ctx *ctx);
 
-/* Opens the device that `words` names: a number, an id, words matched against vendor, platform,
- * name and type, "ref", or NULL for PENCL_DEVICE or the default; of several, the best. "ref"
- * alone touches no OpenCL, and its number is then 0. PENCL_E_DEVICE with the list of
+/* Opens the device that `words` names: a number, an id, a PCI address, a UUID, words matched
+ * against vendor, platform, name and type, "ref", or NULL for PENCL_DEVICE or the default; of
+ * several, the best. "/cores=N" behind any of these takes N compute units of a device that can be
+ * divided. "ref" alone touches no OpenCL, and its number is then 0. PENCL_E_DEVICE with the list of
  * choices in the error text when nothing fits. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_device_open(pencl_device **out,
                                                          pencl_ctx *ctx,

@@ -216,6 +216,28 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_layer_freeze_variables(
 PENCL_API PENCL_NODISCARD pencl_status pencl_layer_assert_no_slots(pencl_ctx *ctx,
                                                                    pencl_layer *layer);
 
+/* ---- groups in groups ---- */
+
+/* 1: this layer, 0: not. */
+typedef int pencl_layer_test(const pencl_layer *layer, void *user);
+/* penzai's is_sequential_or_named: a Sequential of any kind, a CheckedSequential or a NamedGroup.
+ */
+PENCL_API int pencl_layer_is_group(const pencl_layer *layer, void *unused);
+/* A Sequential of no kind of its own. */
+PENCL_API int pencl_layer_is_anonymous_sequential(const pencl_layer *layer, void *unused);
+/* penzai's inline_groups: in each group that passes `parent`, the groups that pass `child` give way
+ * to their own layers, from the innermost on. What is not changed is shared with the old tree. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_layer_inline_groups(pencl_layer **out,
+                                                                 pencl_ctx *ctx,
+                                                                 pencl_layer *layer,
+                                                                 pencl_layer_test *parent,
+                                                                 pencl_layer_test *child,
+                                                                 void *user);
+/* Every anonymous Sequential that is in a group. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_layer_inline_anonymous_sequentials(pencl_layer **out,
+                                                                                pencl_ctx *ctx,
+                                                                                pencl_layer *layer);
+
 /* ---- calling ---- */
 
 /* Traces the layer on a value: what a type's apply calls on its children. */
@@ -224,6 +246,12 @@ pencl_layer_call(const pencl_layer *layer, pencl_value *x, const pencl_side_inpu
 /* A variable as a value of x's graph; a slot is E_UNBOUND. Inside of a LayerStack the stack axis is
  * gone: the value is that of the layer being traced. */
 PENCL_API pencl_value *pencl_value_of(pencl_variable *variable, pencl_value *near);
+/* As penzai's `variable.value = x` in a layer: x, which has the variable's type and its axes in any
+ * order (E_SHAPE), is the variable's value after each run of the graph, and what pencl_value_of
+ * gives in the rest of the trace. Snapshots stay as they are. The result is x. E_ARG: the variable
+ * is frozen; E_UNBOUND: a slot; E_UNSUPPORTED: its memory is not in C order, as that of a variable
+ * with n_row_axes between 1 and all. */
+PENCL_API pencl_value *pencl_variable_assign(pencl_variable *variable, pencl_value *x);
 
 #ifdef __cplusplus
 }

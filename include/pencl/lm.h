@@ -45,6 +45,24 @@ PENCL_API pencl_layer *pencl_lm_body(const pencl_lm *lm);
 PENCL_API const pencl_transformer_metadata *pencl_lm_metadata(const pencl_lm *lm);
 PENCL_API pencl_device *pencl_lm_device(const pencl_lm *lm);
 
+/* A low-rank adapter (LoRA) as PEFT saves it: adapter_model.safetensors with adapter_config.json
+ * beside it, or their folder; or one .safetensors file that has lora_alpha (and r, use_rslora,
+ * rank_pattern, alpha_pattern, each as JSON) in its metadata. Adapters of linear layers of
+ * Llama-like and GPT-NeoX models are read. */
+typedef struct pencl_lora {
+    const char *path;
+    double scale; /* on top of the file's own, lora_alpha / r; 1: as it was trained */
+} pencl_lora;
+/* Another wrapper, whose Linear layers are in a LowRankAdapter for each of the adapters that has
+ * tensors for them; it shares the lm's weights. linear(x) + scale * b . a . x: J. Hu et al.,
+ * arXiv:2106.09685. E_IO, E_FORMAT; E_FIELDS: what the config says is wrong or not enough;
+ * E_UNSUPPORTED names a field or a tensor that is not understood, or that has no place in this
+ * model; E_SHAPE; E_ARG: a scale that is not finite. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_lm_add_loras(pencl_lm **out,
+                                                          const pencl_lm *lm,
+                                                          const pencl_lora *loras,
+                                                          int n);
+
 typedef struct pencl_side_array {
     const char *name;
     const pencl_array *array;
@@ -155,8 +173,9 @@ typedef struct pencl_kv_lm pencl_kv_lm;
 
 /* A wrapper with the lm's body over empty caches of `cache_len` slots for each entry of the batch
  * axes (none: one sequence); the lm must outlive it. Parameters are shared with the lm. E_ARG: a
- * cache_len below 1; E_AXIS: a batch axis with a name that the layers use; E_LIMIT; E_UNSUPPORTED:
- * a mask that reads positions of another name. */
+ * cache_len below 1; E_AXIS: a batch axis with a name that the layers use, or given twice; E_LIMIT.
+ * (Masks that read positions of another name, which penzai refuses here, do not get past
+ * pencl_lm_new.) */
 PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_from_uncached(pencl_kv_lm **out,
                                                                  pencl_lm *lm,
                                                                  int64_t cache_len,
@@ -186,6 +205,12 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_previous_tokens(pencl_array *
                                                                    const pencl_kv_lm *kv);
 /* The body, whose attention layers are KVCachingAttention. Borrowed until the next call. */
 PENCL_API pencl_layer *pencl_kv_lm_body(const pencl_kv_lm *kv);
+/* penzai's KVCachingTransformerLM: a layer with body, cache_end_index and previous_tokens, over
+ * copies of the wrapper's present states (labels sampler/...), which share memory until one of the
+ * two writes; yours. Each run of the layer appends its tokens, as pencl_kv_lm_call does, and leaves
+ * the wrapper as it is; E_CACHE_FULL when it runs, before any write. With
+ * pencl_layer_unbind_variables and pencl_layer_stateless_call, states are values. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_layer(pencl_layer **out, const pencl_kv_lm *kv);
 /* Forgets all tokens, or those from slot n on. E_ARG when there are fewer. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_reset(pencl_kv_lm *kv);
 PENCL_API PENCL_NODISCARD pencl_status pencl_kv_lm_truncate(pencl_kv_lm *kv, int64_t n);

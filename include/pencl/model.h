@@ -15,6 +15,8 @@ typedef struct pencl_model pencl_model;
 typedef struct pencl_model_options {
     void (*progress)(void *user, double done); /* 0 .. 1 while loading; may be NULL */
     void *user;
+    const pencl_lora *loras; /* adapters to add (pencl_lm_add_loras); borrowed */
+    int n_loras;
 } pencl_model_options;
 #define PENCL_MODEL_OPTIONS_INIT                                                                   \
     {                                                                                              \
@@ -22,7 +24,7 @@ typedef struct pencl_model_options {
     }
 
 /* Reads a GGUF file, or a model of penzai's in a .safetensors file, and uploads its weights. E_IO,
- * E_FORMAT, E_FIELDS, E_UNSUPPORTED, E_LIMIT. */
+ * E_FORMAT, E_FIELDS, E_UNSUPPORTED, E_LIMIT; of adapters as pencl_lm_add_loras. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_model_open(pencl_model **out,
                                                         pencl_device *device,
                                                         const char *path,
@@ -47,7 +49,7 @@ typedef struct pencl_model_info {
     char file_type[64];    /* "Q4_1": of most weights */
     char path[512];
     uint64_t file_bytes;
-    uint64_t weight_bytes; /* on the device */
+    uint64_t weight_bytes; /* on the device; these and n_params with adapters */
     uint64_t n_params;
     int64_t n_blocks;
     int64_t trained_context; /* tokens; 0 when the file does not say */

@@ -11,6 +11,7 @@
 #include "pencl/graph.h"
 #include "pencl/layer.h"
 #include "pencl/lm.h"
+#include "pencl/machine.h"
 #include "pencl/model.h"
 #include "pencl/select.h"
 #include "pencl/study.h"

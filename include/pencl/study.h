@@ -83,6 +83,45 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_score(pencl_token_score *scores,
                                                    size_t n,
                                                    const pencl_score_options *options);
 
+/* ---- perplexity, and how far two runs are apart ----
+ *
+ * Texts of n tokens each, every one from an empty cache. With a base file that exists the logits
+ * are compared with it, else they are written there: a .safetensors file of "tokens" int32 [texts,
+ * seq] and "logits.0000", ... float32 [seq, vocabulary]. */
+typedef struct pencl_perplexity_options {
+    const char *base;                          /* or NULL */
+    const char *matmul;                        /* as in pencl_session_options */
+    void (*progress)(void *user, double done); /* 0 .. 1; or NULL */
+    int (*stopped)(void *user); /* asked between chunks: non-zero gives E_CANCELLED; or NULL */
+    void *user;
+} pencl_perplexity_options;
+#define PENCL_PERPLEXITY_OPTIONS_INIT                                                              \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+typedef struct pencl_perplexity {
+    int64_t n_scored;   /* tokens that something precedes */
+    double nll;         /* mean of -log p(token), nats; perplexity is its exponential */
+    double nll_error;   /* standard error of that mean */
+    int compared;       /* with the base; the rest is 0 otherwise */
+    int64_t n_compared; /* positions: all of them */
+    double mean_kl;     /* KL(base || this), nats */
+    double largest_kl;
+    int64_t n_same;        /* positions with the same likeliest token */
+    double largest_margin; /* where it differs: by how much, in logits of the base, its likeliest
+                              token is ahead of the other one */
+} pencl_perplexity;
+/* tokens [n_texts][n]. E_ARG: no texts, or texts of fewer than 2 tokens; E_TOKEN_RANGE; E_FORMAT: a
+ * base of other tokens or of another vocabulary; E_IO; E_CANCELLED, and no base is written. */
+PENCL_API PENCL_NODISCARD pencl_status
+pencl_perplexity_run(pencl_perplexity *out,
+                     pencl_lm *lm,
+                     const int32_t *tokens,
+                     int64_t n_texts,
+                     int64_t n,
+                     const pencl_perplexity_options *options);
+
 /* ---- the logit lens: what a model would say if it ended after a block ----
  *
  *     pencl_lens *lens = NULL;
@@ -313,6 +352,20 @@ typedef struct pencl_bench_ops_options {
  * the names when `op` is none of them. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_bench_ops(pencl_device *device,
                                                        const pencl_bench_ops_options *options);
+
+/* ---- limits ---- */
+
+/* What a device can do at most, measured: the fastest of a few samples. */
+typedef struct pencl_limits {
+    double read_gbs;     /* 1e9 bytes a second, by a plain sum */
+    uint64_t read_bytes; /* it was over: four times the last cache, less on slow or small devices */
+    double fma_gflops;   /* float32, a multiplication and an addition as two */
+    double launch_us;    /* of a launch, many of them queued */
+} pencl_limits;
+
+/* Takes a second or a few. E_UNSUPPORTED on `ref`. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_device_measure(pencl_limits *out,
+                                                            pencl_device *device);
 
 /* ---- memory ---- */
 

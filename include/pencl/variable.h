@@ -94,8 +94,8 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_variable_get_slot(pencl_variable **
 PENCL_API PENCL_NODISCARD pencl_status pencl_variable_update(pencl_variable *variable,
                                                              const pencl_variable *frozen);
 /* A new value for a mutable variable: the same axes in any order (E_SHAPE), integers for integers
- * (E_DTYPE). Written in place while nobody shares the memory and the dtype stays; graphs traced
- * before see it only then, models and sessions always. */
+ * (E_DTYPE). Written in place while nobody shares the memory and the dtype stays. Models, sessions
+ * and graphs see it, but for graphs traced while the dtype was another (E_DTYPE when they run). */
 PENCL_API PENCL_NODISCARD pencl_status pencl_variable_set_value(pencl_variable *variable,
                                                                 const pencl_array *value);
 

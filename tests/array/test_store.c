@@ -280,6 +280,30 @@ START_TEST(an_index_of_the_outermost_axis_shares_memory)
 }
 END_TEST
 
+/* 24576 bytes a tile: an index has 30 tiles, a part 42. */
+START_TEST(an_index_may_lie_in_two_parts)
+{
+    pn_store *store = store_of("blocks=5 neurons=480 embedding=384", 2, "rows16");
+    ck_assert_int_gt(store->n_parts, 1);
+    uint8_t *plain = random_plain(store, 9);
+    const size_t bytes = pn_spec_bytes(&store->spec) / 5;
+    int most = 0;
+    ck_assert_int_eq(pn_store_upload(store, ctx, plain), PENCL_OK);
+    for (int64_t at = 0; at < 5; at++) {
+        pn_store *one = NULL;
+        ck_assert_int_eq(pn_store_index(&one, store, at), PENCL_OK);
+        ck_assert_ptr_nonnull(one);
+        most = one->n_parts > most ? one->n_parts : most;
+        expect_parts(one);
+        expect_content(one, plain + (size_t)at * bytes);
+        pn_store_free(one);
+    }
+    ck_assert_int_eq(most, 2);
+    free(plain);
+    pn_store_free(store);
+}
+END_TEST
+
 START_TEST(rows_that_lie_among_others_have_no_index)
 {
     static const struct {
@@ -379,6 +403,7 @@ Suite *suite_array_store(void)
     tcase_set_timeout(parts, 60); /* seconds: a few megabytes, under sanitizers */
     tcase_add_checked_fixture(parts, setup_small, teardown);
     tcase_add_test(parts, large_matrices_come_in_parts);
+    tcase_add_test(parts, an_index_may_lie_in_two_parts);
     tcase_add_loop_test(parts, fill_asks_for_every_row_once, 0, 2);
     tcase_add_test(parts, fill_reports_rows_that_cannot_be_read);
     tcase_add_test(parts, new_refuses_what_cannot_be_held);

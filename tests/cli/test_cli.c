@@ -36,7 +36,6 @@ static const command_row rows[] = {
     {"an unknown option", {"generate", "--tmp", "1"}, USAGE, .err = "the nearest is --temp"},
     {"an unknown letter", {"generate", "-x"}, USAGE, .err = "unknown option -x"},
     {"no --fast", {"generate", "--fast"}, USAGE, .err = "unknown option --fast"},
-    {"no --lora", {"generate", "--lora", "f"}, USAGE, .err = "unknown option --lora"},
     {"no --cache-type", {"generate", "--cache-type", "f16"}, USAGE, .err = "--cache-type"},
     {"an option without its value", {"generate", "-m"}, USAGE, .err = "-m/--model needs a value"},
     {"a flag with a value", {"generate", "--echo=1"}, USAGE, .err = "--echo takes no value"},

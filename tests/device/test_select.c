@@ -14,6 +14,7 @@ static const pencl_device_info zoo[] = {
      .vendor = "AuthenticAMD",
      .platform = "Portable Computing Language",
      .type = PENCL_DEVICE_CPU,
+     .compute_units = 8,
      .unified = 1,
      .usable = 1},
     {.number = 1,
@@ -38,6 +39,7 @@ static const pencl_device_info zoo[] = {
      .vendor = "Advanced Micro Devices, Inc.",
      .platform = "AMD Accelerated Parallel Processing",
      .type = PENCL_DEVICE_GPU,
+     .pci = "0000:03:00.0",
      .usable = 1},
     {.number = 4,
      .id = "amd:1",
@@ -45,6 +47,8 @@ static const pencl_device_info zoo[] = {
      .vendor = "Advanced Micro Devices, Inc.",
      .platform = "AMD Accelerated Parallel Processing",
      .type = PENCL_DEVICE_GPU,
+     .pci = "0000:83:00.0",
+     .uuid = "00112233445566778899aabbccddeeff",
      .usable = 1},
     {.number = 5,
      .id = "rusticl:0",
@@ -104,7 +108,9 @@ static void expect(const char *words, const char *ids)
                   pencl_error_text(ctx));
     for (size_t i = 0; i < choice.n; i++) {
         strcat(got, i == 0 ? "" : " ");
-        strcat(got, zoo[choice.rows[i]].id);
+        char id[64];
+        pn_pick_id(id, sizeof id, zoo, &choice.picks[i]);
+        strcat(got, id);
     }
     ck_assert_str_eq(got, ids);
     pn_choice_free(&choice);
@@ -210,12 +216,30 @@ START_TEST(refusals_list_the_choices)
 }
 END_TEST
 
-START_TEST(sub_devices_are_not_supported)
+START_TEST(parts_of_devices_have_so_many_cores)
 {
-    pn_choice choice;
-    ck_assert_int_eq(pn_select(&choice, ctx, zoo, PN_COUNT(zoo), "pocl:0/cores=1", "device"),
-                     PENCL_E_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "pocl:0/cores=1"));
+    expect("pocl:0/cores=1", "pocl:0/cores=1");
+    expect("0/cores=8", "pocl:0/cores=8");
+    expect("epyc/cores=2, pocl:0", "pocl:0/cores=2 pocl:0");
+    expect("0/cores=1,0/cores=2,pocl:0/cores=1", "pocl:0/cores=1 pocl:0/cores=2");
+    expect_refused("pocl:0/cores=9", "device: pocl:0/cores=9: pocl:0 has 8 compute units");
+    expect_refused("ref/cores=1", "ref has 0 compute units");
+    expect_refused("nowhere/cores=1", "no device is \"nowhere\"");
+    expect_refused("pocl:0/cores=0", "\"pocl:0/cores=0\": a part of a device is asked for as");
+    expect_refused("pocl:0/cores=", "a part of a device");
+    expect_refused("pocl:0/cores=x", "a part of a device");
+    expect_refused("pocl:0/cores=99999999999999999999", "a part of a device");
+    expect_refused("/cores=1", "a part of a device");
+    expect_refused("pocl:0/threads=1", "no device is \"pocl:0/threads=1\"");
+}
+END_TEST
+
+START_TEST(identical_devices_are_told_apart)
+{
+    expect("0000:03:00.0", "amd:0");
+    expect("0000:83:00.0", "amd:1");
+    expect("00112233445566778899AABBCCDDEEFF", "amd:1");
+    expect_refused("0000:04:00.0", "no device is");
 }
 END_TEST
 
@@ -242,18 +266,21 @@ START_TEST(match_reads_the_environment_and_names_it)
 {
     pencl_device_info rows[PN_COUNT(zoo)];
     pencl_device_list list = {.n_devices = PN_COUNT(zoo), .devices = rows};
-    size_t found[PN_COUNT(zoo)];
+    pencl_device_pick *found = NULL;
     size_t n = 0;
     memcpy(rows, zoo, sizeof zoo);
     setenv("PENCL_DEVICE", "intel-gpu", 1);
-    ck_assert_int_eq(pencl_device_match(found, &n, ctx, &list, NULL), PENCL_OK);
+    ck_assert_int_eq(pencl_device_match(&found, &n, ctx, &list, NULL), PENCL_OK);
     ck_assert_uint_eq(n, 1);
-    ck_assert_uint_eq(found[0], 2);
+    ck_assert_uint_eq(found[0].row, 2);
+    pencl_device_picks_free(found);
     setenv("PENCL_DEVICE", "nowhere", 1);
-    ck_assert_int_eq(pencl_device_match(found, &n, ctx, &list, NULL), PENCL_E_DEVICE);
+    ck_assert_int_eq(pencl_device_match(&found, &n, ctx, &list, NULL), PENCL_E_DEVICE);
+    ck_assert_ptr_null(found);
     ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "PENCL_DEVICE: no device is \"nowhere\""));
-    ck_assert_int_eq(pencl_device_match(found, &n, ctx, &list, "ref"), PENCL_OK);
-    ck_assert_uint_eq(found[0], 8);
+    ck_assert_int_eq(pencl_device_match(&found, &n, ctx, &list, "ref"), PENCL_OK);
+    ck_assert_uint_eq(found[0].row, 8);
+    pencl_device_picks_free(found);
 }
 END_TEST
 
@@ -272,7 +299,8 @@ Suite *suite_device_select(void)
     tcase_add_test(tcase, types_match_types_and_leave_out_software);
     tcase_add_test(tcase, software_and_ref_are_taken_when_named);
     tcase_add_test(tcase, refusals_list_the_choices);
-    tcase_add_test(tcase, sub_devices_are_not_supported);
+    tcase_add_test(tcase, parts_of_devices_have_so_many_cores);
+    tcase_add_test(tcase, identical_devices_are_told_apart);
     tcase_add_test(tcase, unusable_device_is_refused_with_its_reason);
     tcase_add_test(tcase, reason_names_the_others);
     tcase_add_test(tcase, match_reads_the_environment_and_names_it);

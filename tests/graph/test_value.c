@@ -267,6 +267,13 @@ START_TEST(graphs_do_not_mix)
     ck_assert_ptr_null(pencl_value_add(input("a=2"), y));
     ck_assert_int_eq(pencl_graph_finish(graph), PENCL_E_ARG);
     ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "add: b is of another graph"));
+    pencl_graph *third = NULL;
+    ck_assert_int_eq(pencl_graph_new(&third, device), PENCL_OK);
+    pencl_value *both[] = {pn_graph_input(third, "x", &spec), y};
+    ck_assert_ptr_null(pencl_value_stack(both, 2, "a"));
+    ck_assert_int_eq(pencl_graph_finish(third), PENCL_E_ARG);
+    ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "stack: value 1 is a tuple or of another"));
+    pencl_graph_free(third);
     pencl_graph_free(other);
 }
 END_TEST

@@ -53,6 +53,13 @@ START_TEST(rope_of_one_vector_is_penzais)
                        .side = {{PN_SIDE_TOKEN_POSITIONS, positions}}};
     apply_expect(device, &call, "seq=2 projection=4", want);
     pencl_array_free(positions);
+    /* scaled by 8, position 24 is position 3 */
+    const int32_t far[] = {24, 0};
+    positions = tree_ids(device, "seq=2", far);
+    call.layer = pn_nn_rope(ctx, 1e4, 8, 0);
+    call.side[0].array = positions;
+    apply_expect(device, &call, "seq=2 projection=4", want);
+    pencl_array_free(positions);
     pencl_array_free(x);
 }
 END_TEST

@@ -111,7 +111,9 @@ START_TEST(residual_adds_and_branches_join)
                times_four);
     expect_map(PN_NN_LIST(ctx, "BranchAndMultiplyTogether", by(2), by(3)), square_times_six);
     refuse(pn_nn_list(ctx, "BranchAndAddTogether", NULL, 0), PENCL_E_ARITY,
-           "requires at least one branch");
+           "BranchAndAddTogether requires at least one branch");
+    refuse(pn_nn_list(ctx, "BranchAndMultiplyTogether", NULL, 0), PENCL_E_ARITY,
+           "BranchAndMultiplyTogether requires at least one branch");
 }
 END_TEST
 
@@ -258,6 +260,30 @@ START_TEST(lookup_and_decode_share_a_table)
     apply_expect(device, &(apply_call){.layer = lookup, .x = ids}, "seq=3 embedding=5", want);
     expect(pn_nn_embedding_decode(ctx, holder), "seq=3 vocabulary=7", scores);
     pencl_array_free(ids);
+    free(table);
+}
+END_TEST
+
+/* All axes of the table but the vocabulary are summed over. */
+START_TEST(decode_sums_over_every_other_axis)
+{
+    enum { HEADS = 2, D = 3, WORDS = 4 };
+    pencl_variable *v =
+        tree_variable(device, "e.embeddings", "vocabulary=4 heads=2 embedding=3", 1);
+    float *table = tree_values(v);
+    float values[HEADS * D];
+    float want[WORDS] = {0};
+    noise seed = {7};
+    for (int i = 0; i < HEADS * D; i++) {
+        values[i] = noise_float(&seed);
+        for (int t = 0; t < WORDS; t++) {
+            want[t] += values[i] * table[t * HEADS * D + i];
+        }
+    }
+    pencl_array *y = tree_array(device, "heads=2 embedding=3", values);
+    pencl_layer *decode = pn_nn_embedding_decode(ctx, pn_nn_embedding_table(ctx, v));
+    apply_expect(device, &(apply_call){.layer = decode, .x = y}, "vocabulary=4", want);
+    pencl_array_free(y);
     free(table);
 }
 END_TEST
@@ -410,6 +436,7 @@ Suite *suite_nn_layers(void)
     tcase_add_test(tc, parallel_axes_pair_up);
     tcase_add_test(tc, linear_refuses_what_does_not_fit);
     tcase_add_test(tc, lookup_and_decode_share_a_table);
+    tcase_add_test(tc, decode_sums_over_every_other_axis);
     tcase_add_test(tc, rms_layer_norm_follows_its_formula);
     tcase_add_test(tc, layer_norm_follows_its_formula);
     tcase_add_test(tc, softmax_sums_to_one_over_its_axis);

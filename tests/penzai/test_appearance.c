@@ -129,6 +129,35 @@ START_TEST(fields_are_penzais)
 }
 END_TEST
 
+/* penzai's subclasses; every other type is of no kind but its own. */
+START_TEST(kinds_are_penzais)
+{
+    static const char *const sequentials[] = {
+        "Affine",       "LayerNorm",        "LinearInPlace",         "LowRankAdapter",
+        "RMSLayerNorm", "TransformerBlock", "TransformerFeedForward"};
+    json_t *golden = golden_json("penzai/reflection.json");
+    const char *name;
+    json_t *entry;
+    json_object_foreach(golden, name, entry)
+    {
+        const pencl_layer_type *type = pencl_layer_type_named(name);
+        const char *kind = strcmp(name, "DisabledDropout") == 0 ? "Identity" : NULL;
+        for (size_t i = 0; i < PN_COUNT(sequentials); i++) {
+            kind = strcmp(name, sequentials[i]) == 0 ? "Sequential" : kind;
+        }
+        if (type == NULL) {
+            continue;
+        }
+        pencl_layer *layer = any_of(type);
+        ck_assert_pstr_eq(type->kind_of, kind);
+        ck_assert_int_eq(pn_layer_is(layer, "Sequential"),
+                         strcmp(name, "Sequential") == 0 || (kind != NULL && kind[0] == 'S'));
+        pencl_layer_free(layer);
+    }
+    json_decref(golden);
+}
+END_TEST
+
 START_TEST(treescope_color_of_variables)
 {
     json_t *golden = golden_json("penzai/reflection.json");
@@ -258,6 +287,7 @@ START_TEST(printing_folds_equal_neighbours)
         "├─ .sublayers[1..3] 3 x TransformerBlock\n",
         "│  ├─ .sublayers[0] Residual\n│  │  └─ .delta Sequential\n",
         ".branches[0] NamedGroup name=\"gate\"\n",
+        ".sublayers[2] ConstantRescale by=0.5\n",
         "Linear in_axis_names={embedding} out_axis_names={heads, projection}\n",
         "└─ .sublayers[5] EmbeddingDecode\n",
     };
@@ -307,6 +337,7 @@ Suite *suite_penzai_appearance(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, treescope_color);
     tcase_add_test(tc, fields_are_penzais);
+    tcase_add_test(tc, kinds_are_penzais);
     tcase_add_test(tc, treescope_color_of_variables);
     tcase_add_test(tc, treescope_color_of_a_type_without_one_is_keyed_by_its_name);
     tcase_add_test(tc, equality_is_that_of_types_static_fields_and_children);

@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -322,48 +323,6 @@ static const bad_row bad[] = {
      {1, {{"batch", 2}}},
      PENCL_E_AXIS,
      {"token_positions: axis 'seq' is required"}},
-    {"a batch axis named embedding",
-     WITH("embedding"),
-     PENCL_I32,
-     1,
-     {0},
-     PENCL_E_AXIS,
-     {"'embedding' is reserved"}},
-    {"a batch axis named head_groups",
-     WITH("head_groups"),
-     PENCL_I32,
-     1,
-     {0},
-     PENCL_E_AXIS,
-     {"'head_groups' is reserved"}},
-    {"a batch axis named vocabulary",
-     WITH("vocabulary"),
-     PENCL_I32,
-     1,
-     {0},
-     PENCL_E_AXIS,
-     {"'vocabulary' is reserved"}},
-    {"a batch axis named neurons",
-     WITH("neurons"),
-     PENCL_I32,
-     1,
-     {0},
-     PENCL_E_AXIS,
-     {"'neurons' is reserved"}},
-    {"a batch axis named kv_seq",
-     WITH("kv_seq"),
-     PENCL_I32,
-     1,
-     {0},
-     PENCL_E_AXIS,
-     {"'kv_seq' is reserved"}},
-    {"a batch axis named heads",
-     WITH("heads"),
-     PENCL_I32,
-     1,
-     {0},
-     PENCL_E_AXIS,
-     {"'heads' is reserved"}},
 };
 
 static pencl_array *filled(pencl_dtype dtype, const axis_set *a, int32_t value)
@@ -400,6 +359,74 @@ START_TEST(bad_input_is_refused)
 }
 END_TEST
 
+/* Layers use these names inside, in one model or another: no model's batch has them. */
+START_TEST(names_that_layers_use_are_reserved)
+{
+    static const char *const names[] = {"embedding",   "projection", "heads",   "head_groups",
+                                        "query_heads", "kv_seq",     "neurons", "vocabulary",
+                                        "blocks",      "worlds"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        axis_set axes = WITH("");
+        char words[64];
+        strcpy(axes.axes[0].name, names[i]);
+        snprintf(words, sizeof words, "tokens: the name '%s' is reserved", names[i]);
+        pencl_array *ids = filled(PENCL_I32, &axes, 1);
+        pencl_array *logits = NULL;
+        ck_assert_int_eq(pencl_lm_call(&logits, lm, ids, NULL), PENCL_E_AXIS);
+        ck_assert_msg(strstr(pencl_error_text(ctx), words) != NULL, "\"%s\" lacks %s",
+                      pencl_error_text(ctx), words);
+        pencl_array_free(ids);
+    }
+}
+END_TEST
+
+START_TEST(positions_are_integers)
+{
+    const axis_set axes = SEQ(3);
+    pencl_array *ids = filled(PENCL_I32, &axes, 1);
+    pencl_array *positions = filled(PENCL_F32, &axes, 0);
+    const pencl_lm_call_options options = {.token_positions = positions};
+    pencl_array *logits = NULL;
+    ck_assert_int_eq(pencl_lm_call(&logits, lm, ids, &options), PENCL_E_DTYPE);
+    ck_assert_ptr_nonnull(
+        strstr(pencl_error_text(ctx), "token_positions: int32 is needed, got float32(| seq:3)"));
+    pencl_array_free(positions);
+    pencl_array_free(ids);
+}
+END_TEST
+
+static int is_labelled(const pencl_variable *variable, void *label)
+{
+    return strcmp(pencl_variable_label(variable), label) == 0;
+}
+
+/* The first slot that is read is named, whether all variables are out or one. */
+START_TEST(an_unbound_model_names_its_slot)
+{
+    static const char *const taken[] = {"transformer/embedder.embeddings",
+                                        "transformer/final_norm/scale.weights"};
+    const axis_set axes = SEQ(3);
+    pencl_array *ids = filled(PENCL_I32, &axes, 1);
+    for (int i = 0; i < 2; i++) {
+        pencl_layer *empty = NULL;
+        pencl_variable **variables = NULL;
+        pencl_lm *unbound = NULL;
+        pencl_array *logits = NULL;
+        int n = 0;
+        CHECK_OK(pencl_layer_unbind_variables(&empty, &variables, &n, ctx, pencl_lm_body(lm),
+                                              i == 0 ? NULL : is_labelled, (void *)taken[i]));
+        CHECK_OK(pencl_lm_new(&unbound, device, empty, pencl_lm_metadata(lm)));
+        ck_assert_int_eq(pencl_lm_call(&logits, unbound, ids, NULL), PENCL_E_UNBOUND);
+        ck_assert_msg(strstr(pencl_error_text(ctx), taken[i]) != NULL, "%s", pencl_error_text(ctx));
+        ck_assert_ptr_null(logits);
+        pencl_lm_free(unbound);
+        pencl_variables_free(variables, n);
+        pencl_layer_free(empty);
+    }
+    pencl_array_free(ids);
+}
+END_TEST
+
 /* A side input that a layer needs: the body called without its wrapper. */
 START_TEST(a_body_alone_misses_its_positions)
 {
@@ -412,6 +439,28 @@ START_TEST(a_body_alone_misses_its_positions)
     ck_assert_int_eq(pencl_graph_finish(graph), PENCL_E_SIDE_INPUT);
     ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "token_positions"));
     pencl_graph_free(graph);
+    pencl_array_free(ids);
+}
+END_TEST
+
+START_TEST(an_unbound_model_says_so)
+{
+    const pencl_axis axes[] = {{"seq", 3}};
+    pencl_array *ids = ints(tokens, axes, 1);
+    pencl_array *logits = NULL;
+    pencl_layer *empty = NULL;
+    pencl_lm *unbound = NULL;
+    pencl_variable **variables = NULL;
+    int n = 0;
+    CHECK_OK(
+        pencl_layer_unbind_variables(&empty, &variables, &n, ctx, pencl_lm_body(lm), NULL, NULL));
+    CHECK_OK(pencl_lm_new(&unbound, device, empty, pencl_lm_metadata(lm)));
+    ck_assert_int_eq(pencl_lm_call(&logits, unbound, ids, NULL), PENCL_E_UNBOUND);
+    ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), pencl_variable_label(variables[0])));
+    ck_assert_ptr_null(logits);
+    pencl_lm_free(unbound);
+    pencl_variables_free(variables, n);
+    pencl_layer_free(empty);
     pencl_array_free(ids);
 }
 END_TEST
@@ -431,7 +480,11 @@ Suite *suite_penzai_call(void)
     tcase_add_test(tc, unknown_side_inputs_are_ignored);
     tcase_add_test(tc, no_tokens_give_no_logits);
     tcase_add_test(tc, bad_input_is_refused);
+    tcase_add_test(tc, names_that_layers_use_are_reserved);
+    tcase_add_test(tc, positions_are_integers);
+    tcase_add_test(tc, an_unbound_model_names_its_slot);
     tcase_add_test(tc, a_body_alone_misses_its_positions);
+    tcase_add_test(tc, an_unbound_model_says_so);
     suite_add_tcase(suite, tc);
     return suite;
 }

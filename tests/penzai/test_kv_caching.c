@@ -230,6 +230,10 @@ START_TEST(forgotten_slots_stay_hidden)
     feed_and_expect(kv, 4, 4);
     CHECK_OK(pencl_kv_lm_truncate(kv, 8));
     feed_and_expect(kv, 4, 6);
+    /* the old slots 4 and on have positions 0 and on: nearer than the new ones' */
+    CHECK_OK(pencl_kv_lm_reset(kv));
+    feed_and_expect(kv, 0, 4);
+    feed_and_expect(kv, 4, 1);
     pencl_kv_lm_free(kv);
     unsetenv("PENCL_PASSES");
 }
@@ -244,9 +248,30 @@ START_TEST(forks_go_their_own_way)
     CHECK_OK(pencl_kv_lm_fork(&fork, kv));
     free(feed(fork, other, 0, 3));
     feed_and_expect(kv, 5, 4);
+    CHECK_OK(pencl_kv_lm_truncate(fork, 5)); /* to slots that the first one has written since */
+    free(feed(fork, other, 0, 3));
+    feed_and_expect(kv, 9, 3);
     CHECK_OK(pencl_kv_lm_truncate(fork, 5));
     pencl_kv_lm_free(kv);
     feed_and_expect(fork, 5, 7);
+    pencl_kv_lm_free(fork);
+}
+END_TEST
+
+/* A fork counts the pads of its origin as pads. */
+START_TEST(forks_remember_tokens_and_pads)
+{
+    int32_t padded[8] = {PAD, PAD, PAD};
+    memcpy(padded + 3, tokens, 5 * sizeof *tokens);
+    pencl_kv_lm *kv = make(16, 0);
+    pencl_kv_lm *fork = NULL;
+    free(feed(kv, padded, 0, 8));
+    CHECK_OK(pencl_kv_lm_fork(&fork, kv));
+    pencl_kv_lm_free(kv);
+    expect_previous(fork, padded, 8);
+    feed_and_expect(fork, 5, 4);
+    ck_assert_int_eq(pencl_kv_lm_cache_end_index(fork), 12);
+    ck_assert_int_eq(pencl_kv_lm_cache_len(fork), 16);
     pencl_kv_lm_free(fork);
 }
 END_TEST
@@ -327,8 +352,15 @@ START_TEST(bad_caches_are_refused)
     const pencl_axis reserved = {"heads", 2};
     const pencl_axis seq = {"seq", 2};
     ck_assert_int_eq(pencl_kv_lm_from_uncached(&kv, lm, 0, NULL, 0, PAD), PENCL_E_ARG);
+    ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "a cache of 0 tokens"));
     ck_assert_int_eq(pencl_kv_lm_from_uncached(&kv, lm, 8, &reserved, 1, PAD), PENCL_E_AXIS);
     ck_assert_int_eq(pencl_kv_lm_from_uncached(&kv, lm, 8, &seq, 1, PAD), PENCL_E_AXIS);
+    const pencl_axis twice[] = {{"batch", 2}, {"batch", 2}};
+    ck_assert_int_eq(pencl_kv_lm_from_uncached(&kv, lm, 8, twice, 2, PAD), PENCL_E_AXIS);
+    const pencl_axis many[] = {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1},
+                               {"e", 1}, {"f", 1}, {"g", 1}, {"h", 1}};
+    ck_assert_int_eq(pencl_kv_lm_from_uncached(&kv, lm, 8, many, 8, PAD), PENCL_E_LIMIT);
+    ck_assert_int_eq(pencl_kv_lm_from_uncached(&kv, lm, 8, many, 6, PAD), PENCL_E_LIMIT);
     ck_assert_ptr_null(kv);
 }
 END_TEST
@@ -348,6 +380,7 @@ Suite *suite_penzai_kv_caching(void)
     tcase_add_test(tc, truncate_and_reset_forget_tokens);
     tcase_add_test(tc, forgotten_slots_stay_hidden);
     tcase_add_test(tc, forks_go_their_own_way);
+    tcase_add_test(tc, forks_remember_tokens_and_pads);
     tcase_add_test(tc, bad_tokens_are_refused);
     tcase_add_test(tc, positions_are_the_wrappers_own);
     tcase_add_test(tc, bad_caches_are_refused);

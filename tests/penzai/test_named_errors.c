@@ -5,6 +5,7 @@
 #include "pencl/value.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 static pencl_ctx *ctx;
@@ -91,6 +92,7 @@ VERB(index_beyond, index, "seq", 5)
 VERB(index_before, index, "seq", -6)
 VERB(insert_used, insert_axis, "seq")
 VERB(insert_empty, insert_axis, "")
+VERB(insert_ninth, insert_axis, "ninth")
 VERB(broadcast_other, broadcast_to, AXES({"seq", 4}, {"batch", 2}), 2)
 VERB(broadcast_one, broadcast_to, AXES({"one", 4}), 1)
 VERB(broadcast_twice, broadcast_to, AXES({"batch", 4}, {"batch", 4}), 2)
@@ -98,6 +100,7 @@ VERB(broadcast_huge, broadcast_to, AXES({"a", INT64_C(1) << 40}, {"b", INT64_C(1
 VERB(broadcast_positional, broadcast_to, AXES({"", 4}, {"", 3}), 2)
 VERB(broadcast_fewer, broadcast_to, AXES({"", 3}), 1)
 VERB(split_sizes, split, "seq", AXES({"a", 2}, {"b", 3}), 2)
+VERB(split_nine, split, "a", AXES({"a1", 1}, {"a2", 1}), 2)
 VERB(split_used, split, "seq", AXES({"a", 5}, {"heads", 1}), 2)
 VERB(split_huge, split, "none", AXES({"a", 0}, {"b", INT64_MAX}, {"c", INT64_MAX}), 3)
 VERB(merge_unknown, merge, NAMES("seq", "foo"), 2, "x")
@@ -151,6 +154,10 @@ static const verb_row verb_rows[] = {
     ROW(index_before, "seq=5", E_SHAPE, "axis \"seq\" has no element -6"),
     ROW(insert_used, "seq=5", E_AXIS, "axis \"seq\" would be repeated"),
     ROW(insert_empty, "seq=5", E_AXIS, "must not be empty"),
+    ROW(insert_ninth,
+        "a=1 b=1 c=1 d=1 e=1 f=1 g=1 h=1",
+        E_LIMIT,
+        "there is no room for axis \"ninth\": 8 axes at most"),
     ROW(broadcast_other,
         "seq=5 heads=4",
         E_SHAPE,
@@ -161,6 +168,7 @@ static const verb_row verb_rows[] = {
     ROW(broadcast_positional, "2 3 seq=5", E_SHAPE, "positional sizes differ"),
     ROW(broadcast_fewer, "2 3 seq=5", E_SHAPE, "it has fewer positional axes"),
     ROW(split_sizes, "seq=5", E_SHAPE, "the parts of axis \"seq\" do not multiply to it"),
+    ROW(split_nine, "a=1 b=1 c=1 d=1 e=1 f=1 g=1 h=1", E_LIMIT, "axis \"a\" cannot become 2 axes"),
     ROW(split_used, "seq=5 heads=4", E_AXIS, "axis \"heads\" would be repeated"),
     ROW(split_huge, "none=0", E_LIMIT, "too many elements"),
     ROW(merge_unknown, "seq=5", E_AXIS, "no axis is named \"foo\""),
@@ -190,13 +198,20 @@ START_TEST(verbs_of_values_refuse)
 }
 END_TEST
 
+/* One name more, one less, and another one. */
 START_TEST(orders_like_another_need_its_names)
 {
+    static const char *const shapes[][2] = {
+        {"seq=5", "float32(| seq:5)"},
+        {"seq=5 heads=4 batch=2", "float32(| seq:5, heads:4, batch:2)"},
+        {"seq=5 batch=4", "float32(| seq:5, batch:4)"}};
+    char words[160];
     pencl_array *x = array_of("seq=5 heads=4");
-    pencl_array *other = array_of("seq=5 batch=4");
+    pencl_array *other = array_of(shapes[_i][0]);
     pencl_array *out = NULL;
-    const char *words = "float32(| seq:5, heads:4): cannot be ordered like "
-                        "float32(| seq:5, batch:4): their names differ";
+    snprintf(words, sizeof words,
+             "float32(| seq:5, heads:4): cannot be ordered like %s: their names differ",
+             shapes[_i][1]);
     expect(pencl_array_order_like(&out, x, other), PENCL_E_AXIS, words);
     pn_error_clear(ctx);
     ck_assert_ptr_null(
@@ -204,6 +219,32 @@ START_TEST(orders_like_another_need_its_names)
     expect(pencl_graph_finish(graph), PENCL_E_AXIS, words);
     pencl_array_free(other);
     pencl_array_free(x);
+}
+END_TEST
+
+START_TEST(broadcasts_like_another_keep_named_sizes)
+{
+    pencl_array *x = array_of("seq=3 heads=1");
+    pencl_array *other = array_of("heads=2");
+    pencl_array *out = NULL;
+    expect(pencl_array_broadcast_like(&out, x, other), PENCL_E_SHAPE,
+           "float32(| seq:3, heads:1): cannot be broadcast to float32(| heads:2)");
+    ck_assert_ptr_null(out);
+    pencl_array_free(other);
+    pencl_array_free(x);
+}
+END_TEST
+
+START_TEST(wrap_checks_its_axes)
+{
+    static const pencl_axis twice[] = {{"seq", 1}, {"seq", 1}};
+    static const pencl_axis negative[] = {{"seq", -1}};
+    const float number = 1;
+    pencl_array *out = NULL;
+    expect(pencl_array_wrap(&out, device, PENCL_F32, twice, 2, &number), PENCL_E_AXIS,
+           "axis \"seq\" is repeated");
+    expect(pencl_array_wrap(&out, device, PENCL_F32, negative, 1, &number), PENCL_E_ARG, "seq");
+    ck_assert_ptr_null(out);
 }
 END_TEST
 
@@ -256,6 +297,13 @@ CALL(add_at_range, pencl_value_at_add(a, SPOT(PENCL_AT_RANGE("seq", 1, 3)), 1, b
 CALL(sum, pencl_value_sum(a, NAMES("seq", "foo"), 2))
 CALL(cumsum, pencl_value_cumsum(a, "foo"))
 CALL(unstack, pencl_value_unstack(a, "seq"))
+CALL(unstack_unknown, pencl_value_unstack(a, "foo"))
+CALL(broadcast_like, pencl_value_broadcast_like(a, b))
+CALL(negative_range, pencl_value_arange(graph, PENCL_F32, "seq", 0, -1, 1))
+CALL(top_k_used, pencl_value_top_k(a, "seq", 2, "heads"))
+CALL(set_at_named_ids, pencl_value_at_set(a, SPOT(PENCL_AT_IDS("seq", c)), 1, b))
+CALL(item_beyond, pencl_value_item(pencl_value_tuple(PAIR, 2), 2))
+CALL(item_of_one, pencl_value_item(a, 0))
 CALL(unnamed_range, pencl_value_arange(graph, PENCL_F32, "", 0, 3, 1))
 CALL(hidden_name,
      pencl_value_top_k(a,
@@ -362,6 +410,20 @@ static const call_row call_rows[] = {
     {call_sum, {"seq=3"}, PENCL_E_AXIS, "sum: x has no axis \"foo\": x float32(| seq:3)"},
     {call_cumsum, {"seq=3"}, PENCL_E_AXIS, "cumsum: x has no axis \"foo\""},
     {call_unstack, {"seq=0"}, PENCL_E_SHAPE, "axis \"seq\" has no element 0"},
+    {call_unstack_unknown, {"seq=3"}, PENCL_E_AXIS, "float32(| seq:3): no axis is named \"foo\""},
+    {call_broadcast_like,
+     {"seq=3 heads=1", "heads=2"},
+     PENCL_E_SHAPE,
+     "float32(| seq:3, heads:1): cannot be broadcast to float32(| heads:2): a named axis keeps "
+     "its"},
+    {call_negative_range, {0}, PENCL_E_ARG, "arange: axis \"seq\": -1 numbers from 0 on, 1 apart"},
+    {call_top_k_used, {"seq=3 heads=2"}, PENCL_E_AXIS, "axis \"heads\" is repeated"},
+    {call_set_at_named_ids,
+     {"seq=3 heads=2", "heads=2", "i32:seq=2"},
+     PENCL_E_AXIS,
+     "int32(| seq:2): at_set: axis \"seq\" would be repeated"},
+    {call_item_beyond, {"seq=3", "seq=3"}, PENCL_E_ARITY, "a tuple with item 2 is needed"},
+    {call_item_of_one, {"seq=3"}, PENCL_E_ARITY, "a tuple with item 0 is needed"},
     {call_unnamed_range, {0}, PENCL_E_AXIS, "arange: an axis name must not be empty"},
     {call_hidden_name, {"seq=3"}, PENCL_E_AXIS, "control character"},
     {call_add_tuple, {"seq=3", "seq=3"}, PENCL_E_ARG, "add: b is a tuple"},
@@ -407,7 +469,9 @@ Suite *suite_penzai_named_errors(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, verbs_of_arrays_refuse, 0, (int)PN_COUNT(verb_rows));
     tcase_add_loop_test(tests, verbs_of_values_refuse, 0, (int)PN_COUNT(verb_rows));
-    tcase_add_test(tests, orders_like_another_need_its_names);
+    tcase_add_loop_test(tests, orders_like_another_need_its_names, 0, 3);
+    tcase_add_test(tests, broadcasts_like_another_keep_named_sizes);
+    tcase_add_test(tests, wrap_checks_its_axes);
     tcase_add_test(tests, unwrap_needs_every_name);
     tcase_add_loop_test(tests, verbs_of_several_refuse, 0, (int)PN_COUNT(call_rows));
     suite_add_tcase(suite, tests);

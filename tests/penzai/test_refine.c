@@ -145,6 +145,24 @@ START_TEST(refine_keeps_what_failed_inside)
 }
 END_TEST
 
+/* What a selection inside of refine is of may be a single variable: no tree to be had. */
+static pencl_selection *ask_for_tree(pencl_selection *node, void *unused)
+{
+    (void)unused;
+    pencl_layer *tree = NULL;
+    expect_error(pencl_selection_deselect(&tree, node), PENCL_E_ARG,
+                 "the tree is a single Parameter");
+    ck_assert_ptr_null(tree);
+    return node;
+}
+
+START_TEST(refine_of_variables)
+{
+    pencl_selection *s = pencl_selection_nth(instances("Parameter"), 0);
+    EXPECT_PATHS(pencl_selection_refine(s, ask_for_tree, NULL), ".sublayers[0].table.embeddings");
+}
+END_TEST
+
 /* ---- invert ---- */
 
 START_TEST(invert)
@@ -217,6 +235,7 @@ Suite *suite_penzai_refine(void)
     tcase_add_test(tc, refine);
     tcase_add_test(tc, refine_may_change_the_subtree);
     tcase_add_test(tc, refine_keeps_what_failed_inside);
+    tcase_add_test(tc, refine_of_variables);
     tcase_add_test(tc, invert);
     tcase_add_test(tc, the_first_error_stays_until_a_verb_returns_it);
     tcase_add_test(tc, memory_running_out_leaks_nothing);

@@ -216,7 +216,7 @@ END_TEST
 
 START_TEST(tree_flatten)
 {
-    pencl_node children[4];
+    pencl_node children[4] = {{0}};
     pencl_layer *one = linear("one.weights");
     pencl_layer *two = linear("two.weights");
     pencl_layer *group = PN_NN_LIST(ctx, "Sequential", pencl_layer_ref(one), pencl_layer_ref(two));
@@ -227,6 +227,10 @@ START_TEST(tree_flatten)
     ck_assert_ptr_null(children[0].layer);
     ck_assert_ptr_eq(children[0].variable, pencl_layer_variable(one, "weights"));
     ck_assert_ptr_eq(children[1].layer, two); /* no more was written */
+    ck_assert_int_eq(pencl_layer_flatten(group, children + 1, 1),
+                     2); /* nor where there is no room */
+    ck_assert_ptr_eq(children[1].layer, one);
+    ck_assert_ptr_null(children[2].layer);
     ck_assert_int_eq(pencl_layer_flatten(group, NULL, 0), 2);
     pencl_layer_free(one);
     pencl_layer_free(two);

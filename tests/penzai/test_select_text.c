@@ -131,6 +131,25 @@ START_TEST(fields)
 }
 END_TEST
 
+/* As selections and captures print them. */
+START_TEST(paths)
+{
+    expect_paths(".sublayers[1]", ".sublayers[1] ");
+    expect_paths(".sublayers[2].sublayers[0].delta", ".sublayers[2].sublayers[0].delta ");
+    expect_paths(".body.sublayers[3]", ".sublayers[3] "); /* as penzai prints it */
+    expect_paths(".", " ");
+    expect_paths(ATTENTION("2") ".input_to_query/sublayers.0/weights",
+                 ATTENTION("2") ".input_to_query.sublayers[0].weights ");
+    expect_paths(".sublayers[1]//Softmax", ATTENTION("1") ".query_key_to_attn.sublayers[2] ");
+    pencl_selection *s = pencl_select_text(ctx, body, ".sublayers[1]@before");
+    ck_assert_int_eq(pencl_selection_point(s, 0).when, PENCL_BEFORE);
+    pencl_selection_free(s);
+    expect_error(body, ".sublayers[6]", PENCL_E_FIELDS,
+                 "column 1: Sequential at path '' has nothing at '.sublayers[6]'");
+    expect_error(body, ".delta.x//Softmax", PENCL_E_FIELDS, "has nothing at '.delta.x'");
+}
+END_TEST
+
 START_TEST(numbers)
 {
     expect_paths("//TransformerBlock#1", ".sublayers[2] ");
@@ -416,6 +435,7 @@ Suite *suite_penzai_select_text(void)
     tcase_set_timeout(tc, 60); /* seconds: under sanitizers */
     tcase_add_test(tc, types);
     tcase_add_test(tc, fields);
+    tcase_add_test(tc, paths);
     tcase_add_test(tc, numbers);
     tcase_add_test(tc, filters);
     tcase_add_test(tc, points);

@@ -100,6 +100,10 @@ START_TEST(get_keypaths)
     ck_assert_int_eq(keys[0].index, 2);
     ck_assert_str_eq(keys[2].name, "delta");
     ck_assert_int_eq(keys[2].index, -1);
+    keys[1].name = NULL;
+    ck_assert_int_eq(pencl_selection_keys(s, 1, keys, 1), 4); /* no more are written than fit */
+    ck_assert_ptr_null(keys[1].name);
+    ck_assert_int_eq(pencl_selection_keys(s, 2, keys, 8), 0);
     pencl_selection_free(s);
 }
 END_TEST
@@ -129,6 +133,8 @@ START_TEST(count_and_assert_count_is)
     ck_assert_int_eq(pencl_selection_count(s), 2);
     expect_failed(pencl_selection_assert_count_is(s, 3), PENCL_E_ARITY,
                   "3 selected nodes are expected, there are 2");
+    expect_failed(pencl_selection_assert_count_is(instances("Softmax"), 1), PENCL_E_ARITY,
+                  "1 selected nodes are expected, there are 2");
 }
 END_TEST
 

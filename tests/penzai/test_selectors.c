@@ -265,6 +265,12 @@ static int is_gate(const pencl_place *place, void *unused)
     return strcmp(pencl_layer_text(place->node.layer, "name"), "gate") == 0;
 }
 
+static int is_residual(const pencl_place *place, void *unused)
+{
+    (void)unused;
+    return strcmp(pn_node_type_name(place->node), "Residual") == 0;
+}
+
 static int is_odd(const pencl_place *place, void *unused)
 {
     (void)unused;
@@ -278,6 +284,10 @@ START_TEST(where)
     s = pencl_selection_where(s, is_odd, NULL);
     ck_assert_int_eq(pencl_selection_count(s), 1);
     ck_assert_ptr_nonnull(strstr(pencl_selection_path(s, 0), ".sublayers[2]."));
+    pencl_selection_free(s);
+    /* it asks the selected nodes only, not what is in them */
+    s = pencl_selection_where(instances("TransformerBlock"), is_residual, NULL);
+    ck_assert(pencl_selection_is_empty(s));
     pencl_selection_free(s);
 }
 END_TEST

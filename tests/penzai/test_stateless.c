@@ -264,7 +264,12 @@ START_TEST(bad_values_are_refused)
     ck_assert_int_eq(call(empty, values, n_values - 1), PENCL_E_UNBOUND);
     expect_error(pencl_variable_label(values[n_values - 1]));
     ck_assert_int_eq(call(pencl_kv_lm_body(kv), values, n_values), PENCL_E_ARG); /* no slots */
+    expect_error("did not find any matching slots for some variables: {StateVariableSlot");
     expect_error(pencl_variable_label(values[0]));
+    other[1] = NULL;
+    ck_assert_int_eq(call(empty, other, n_values), PENCL_E_ARG);
+    expect_error("value 1 is missing");
+    other[1] = values[1];
 
     CHECK_OK(pencl_variable_unfreeze_as_copy(&mutable_one, values[0]));
     other[0] = mutable_one;

@@ -6,6 +6,7 @@
 #include "pencl/pencl.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,16 +145,19 @@ END_TEST
 /* Row 0 padded left, row 1 padded right and shorter: each goes on as it would alone. */
 START_TEST(batched_prompts_go_on_as_alone)
 {
-    const int32_t ids[2][6] = {{PAD, 1, 72, 263, 8, 200}, {1, 72, 263, PAD, PAD, PAD}};
-    int32_t got[2][7];
-    int32_t want[2][7];
-    pencl_sample_options o = PENCL_SAMPLE_OPTIONS_INIT;
-    o.sampler.temperature = 0;
-    o.max_steps = 7;
-    ck_assert_int_eq(sample(got[0], ids[0], 2, 6, &o), 7);
-    greedy(want[0], PROMPT, 5, 7);
-    greedy(want[1], PROMPT, 3, 7);
-    ck_assert_mem_eq(got, want, sizeof got);
+    for (int length = 1; length <= 5; length++) {
+        int32_t ids[2][6] = {{PAD, 1, 72, 263, 8, 200}, {PAD, PAD, PAD, PAD, PAD, PAD}};
+        int32_t got[2][7];
+        int32_t want[2][7];
+        pencl_sample_options o = PENCL_SAMPLE_OPTIONS_INIT;
+        o.sampler.temperature = 0;
+        o.max_steps = 7;
+        memcpy(ids[1], PROMPT, (size_t)length * sizeof *PROMPT);
+        ck_assert_int_eq(sample(got[0], ids[0], 2, 6, &o), 7);
+        greedy(want[0], PROMPT, 5, 7);
+        greedy(want[1], PROMPT, length, 7);
+        ck_assert_mem_eq(got, want, sizeof got);
+    }
 }
 END_TEST
 
@@ -231,11 +235,42 @@ START_TEST(bad_temperatures_are_refused)
     pencl_array *prompt = prompt_array(PROMPT, 0, 5);
     pencl_array *drawn = NULL;
     pencl_sample_options o = PENCL_SAMPLE_OPTIONS_INIT;
-    o.sampler.temperature = -1;
-    ck_assert_int_eq(pencl_temperature_sample(&drawn, kv, prompt, &o), PENCL_E_ARG);
-    ck_assert_ptr_null(drawn);
-    ck_assert_int_eq(pencl_kv_lm_cache_end_index(kv), 0);
+    for (int i = 0; i < 3; i++) {
+        o.sampler.temperature = i == 0 ? -1 : i == 1 ? NAN : INFINITY;
+        ck_assert_int_eq(pencl_temperature_sample(&drawn, kv, prompt, &o), PENCL_E_ARG);
+        ck_assert_ptr_null(drawn);
+        ck_assert_int_eq(pencl_kv_lm_cache_end_index(kv), 0);
+    }
     pencl_array_free(prompt);
+    pencl_kv_lm_free(kv);
+}
+END_TEST
+
+START_TEST(bad_prompts_are_refused)
+{
+    static const struct {
+        int64_t n;
+        int32_t id;
+        pencl_status status;
+        const char *words;
+    } rows[] = {{0, 1, PENCL_E_ARG, "the prompt has no tokens"},
+                {CACHE + 1, 1, PENCL_E_CACHE_FULL, "21 tokens after 0"},
+                {3, VOCABULARY, PENCL_E_TOKEN_RANGE, "token 0 is 300"}};
+    pencl_kv_lm *kv = make(0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int32_t ids[CACHE + 1];
+        pencl_array *drawn = NULL;
+        for (int k = 0; k <= CACHE; k++) {
+            ids[k] = rows[i].id;
+        }
+        pencl_array *prompt = prompt_array(ids, 0, rows[i].n);
+        ck_assert_int_eq(pencl_temperature_sample(&drawn, kv, prompt, NULL), rows[i].status);
+        ck_assert_msg(strstr(pencl_error_text(ctx), rows[i].words) != NULL, "%s",
+                      pencl_error_text(ctx));
+        ck_assert_ptr_null(drawn);
+        ck_assert_int_eq(pencl_kv_lm_cache_end_index(kv), 0);
+        pencl_array_free(prompt);
+    }
     pencl_kv_lm_free(kv);
 }
 END_TEST
@@ -255,6 +290,7 @@ Suite *suite_penzai_temperature_sample(void)
     tcase_add_test(tc, sequences_end_one_by_one);
     tcase_add_test(tc, a_second_call_continues);
     tcase_add_test(tc, bad_temperatures_are_refused);
+    tcase_add_test(tc, bad_prompts_are_refused);
     suite_add_tcase(suite, tc);
     return suite;
 }

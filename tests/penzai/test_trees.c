@@ -43,17 +43,23 @@ static void teardown(void)
     ck_assert_int_eq(pn_alloc_live(), 0);
 }
 
-static void open_family(int i)
+/* Opens the model of `golden`. */
+static void open_golden(void)
 {
     const char *path = test_path(folder, "model.safetensors");
-    golden = penzai_golden(i);
-    want = json_object_get(trees, penzai_families[i]);
-    ck_assert_ptr_nonnull(want);
     penzai_file file = penzai_file_of(golden, 7);
     penzai_write(&file, path);
     penzai_file_free(&file);
     ck_assert_msg(pencl_model_open(&model, device, path, NULL) == PENCL_OK, "%s",
                   pencl_error_text(ctx));
+}
+
+static void open_family(int i)
+{
+    golden = penzai_golden(i);
+    want = json_object_get(trees, penzai_families[i]);
+    ck_assert_ptr_nonnull(want);
+    open_golden();
 }
 
 /* ---- one node ---- */
@@ -161,6 +167,19 @@ START_TEST(trees_are_penzais)
 }
 END_TEST
 
+START_TEST(a_stack_is_one_prototype)
+{
+    static const char *const names[] = {"llama_gqa", "gemma1_mqa", "mistral_sw", "whole_tiles"};
+    json_t *all = golden_json("penzai_more/stacked.json");
+    want = golden = json_incref(json_object_get(all, names[_i]));
+    json_decref(all);
+    open_golden();
+    row = 0;
+    check_tree(pencl_lm_body(pencl_model_lm(model)), "");
+    ck_assert_uint_eq(row, json_array_size(json_object_get(want, "tree")));
+}
+END_TEST
+
 START_TEST(a_tied_table_is_one_parameter)
 {
     open_family(0);
@@ -243,6 +262,7 @@ Suite *suite_penzai_trees(void)
     TCase *tc = tcase_create("trees");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, trees_are_penzais, 0, PENZAI_FAMILIES);
+    tcase_add_loop_test(tc, a_stack_is_one_prototype, 0, 4);
     tcase_add_test(tc, a_tied_table_is_one_parameter);
     tcase_add_loop_test(tc, metadata_is_penzais, 0, PENZAI_FAMILIES);
     tcase_add_loop_test(tc, a_cast_stands_behind_the_lookup, 0, 4);

@@ -123,6 +123,8 @@ START_TEST(a_variable_refuses_unfit_arguments)
     pencl_variable *v = NULL;
     expect_error(pencl_variable_new(&v, PENCL_PARAMETER, "b.bias", array, 2), PENCL_E_ARG,
                  "b.bias: 2 row axes");
+    expect_error(pencl_variable_new(&v, PENCL_PARAMETER, "b.bias", array, -1), PENCL_E_ARG,
+                 "b.bias: -1 row axes");
     expect_error(pencl_variable_new(&v, PENCL_PARAMETER, NULL, array, 0), PENCL_E_ARG,
                  "a variable needs a label");
     ck_assert_ptr_null(v);
@@ -250,6 +252,10 @@ START_TEST(set_value_takes_axes_in_any_order)
     const int32_t ids[6] = {0};
     array = tree_ids(device, "neurons=3 embedding=2", ids);
     expect_error(pencl_variable_set_value(v, array), PENCL_E_DTYPE, "is expected, got int32(");
+    pencl_array_free(array);
+    const pencl_axis blocks[] = {{"neurons", 3}, {"embedding", 32}};
+    ok(pencl_array_new(&array, device, PENCL_Q8_0, blocks, 2));
+    expect_error(pencl_variable_set_value(v, array), PENCL_E_DTYPE, "w");
     pencl_array_free(array);
     pencl_variable *slot = NULL;
     ok(pencl_variable_get_slot(&slot, v));

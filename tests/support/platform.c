@@ -2,6 +2,7 @@
 /* Environments of platforms. */
 #include "support/platform.h"
 
+#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,5 +42,26 @@ bool platform_choose(void)
     setenv("RUSTICL_ENABLE", "llvmpipe", 0);
     snprintf(path, sizeof path, "%s/%s", PENCL_TEST_CACHE, name);
     setenv("PENCL_CACHE", path, 0);
+    return true;
+}
+
+bool platform_use(const char *set)
+{
+    char sets[ROOM];
+    char path[2 * ROOM];
+    struct stat st;
+    folder_of_sets(sets);
+    snprintf(path, sizeof path, "%s/%s/pocl.icd", sets, set);
+    if (stat(path, &st) != 0) {
+        const char *all = getenv("PENCL_REQUIRE_ALL");
+        ck_assert_msg(all == NULL || strcmp(all, "1") != 0, "%s: run tools/platforms", path);
+        printf("SKIPPED: the set of platforms %s is not installed; run tools/platforms\n", set);
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/%s", sets, set);
+    setenv("OCL_ICD_VENDORS", path, 1);
+    setenv("RUSTICL_ENABLE", "llvmpipe", 1);
+    snprintf(path, sizeof path, "%s/%s", PENCL_TEST_CACHE, set);
+    setenv("PENCL_CACHE", path, 1);
     return true;
 }

@@ -11,4 +11,9 @@
  * with a line that says SKIPPED, when the platform is not installed. */
 bool platform_choose(void);
 
+/* For this process and those that it starts: the set of platforms of that name ("all"), whatever
+ * was chosen before, with a cache of its own. False, with a line that says SKIPPED, when it is not
+ * installed; with PENCL_REQUIRE_ALL=1 that fails the test. */
+bool platform_use(const char *set);
+
 #endif

@@ -34,6 +34,17 @@ pencl_array *tree_ids(pencl_device *device, const char *spec, const int32_t *val
     return array_of(device, PENCL_I32, spec, values);
 }
 
+/* Of its own for each label: layers that mix up two of their variables must not get away with it.
+ */
+static noise seed_of(const char *label, size_t n)
+{
+    uint64_t state = n * 7919 + 1;
+    for (const char *p = label; *p != '\0'; p++) {
+        state = state * 31 + (unsigned char)*p;
+    }
+    return (noise){state | 1};
+}
+
 pencl_variable *
 tree_variable(pencl_device *device, const char *label, const char *spec, int n_row_axes)
 {
@@ -41,7 +52,7 @@ tree_variable(pencl_device *device, const char *label, const char *spec, int n_r
     ok(device, pn_spec_parse(&parsed, pn_device_ctx(device), spec));
     size_t n = (size_t)pn_spec_count(&parsed);
     float *values = calloc(n, sizeof *values);
-    noise seed = {n * 7919 + 1};
+    noise seed = seed_of(label, n);
     for (size_t i = 0; i < n; i++) {
         values[i] = noise_float(&seed);
     }

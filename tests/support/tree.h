@@ -9,7 +9,7 @@
 pencl_array *tree_array(pencl_device *device, const char *spec, const float *values);
 /* The same from whole numbers, as int32. */
 pencl_array *tree_ids(pencl_device *device, const char *spec, const int32_t *values);
-/* A parameter of seeded noise; the first n_row_axes axes are rows. */
+/* A parameter of noise, seeded by its label and size; the first n_row_axes axes are rows. */
 pencl_variable *
 tree_variable(pencl_device *device, const char *label, const char *spec, int n_row_axes);
 /* What a variable holds, in C order; free it with free(). */

@@ -282,4 +282,5 @@ def main():
                     seed=f"{SEEDS[0]} to {SEEDS[-1]}", versions=manifest.versions("penzai", "jax", "numpy"))
 
 
-main()
+if __name__ == "__main__":
+    main()

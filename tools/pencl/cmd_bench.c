@@ -24,6 +24,7 @@ static const settings defaults = {
 #define AT(field) offsetof(settings, field)
 static const option options[] = {
     OPT_TEXT('m', "model", "MODEL", AT(use.model), "a GGUF file"),
+    LORA_OPTION,
     OPT_TEXT(0, "op", "X", AT(op), "an operation instead of a model, or all of them"),
     OPT_WHOLE('p', "n-prompt", "N", AT(n_prompt), 0, 1 << 24, "tokens of the prompt test; 0: none"),
     OPT_WHOLE('n', "n-gen", "N", AT(n_gen), 0, 1 << 24, "tokens of the decode test; 0: none"),

@@ -1,97 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pencl devices: every device of every platform, whether it can be used, and what is missing. */
-#include "output.h"
-#include "work.h"
+#include "devices.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 typedef struct settings {
     device_settings on;
     bool json;
+    bool measure;
 } settings;
 
 static const settings defaults = {.on = DEVICE_DEFAULTS};
+#define AT(field) offsetof(settings, field)
 static const option options[] = {
-    OPT_FLAG(0, "json", offsetof(settings, json), "one JSON document"),
-    OPT_FLAG('q', "quiet", offsetof(settings, on.quiet), "only errors on standard error"),
-    OPT_FLAG('v', "verbose", offsetof(settings, on.verbose), "what each device can do"),
+    OPT_TEXT('d', "device", "DEV", AT(on.device), "only what these words mean, best first"),
+    OPT_CHOICE(
+        'D', "type", "TYPE", AT(on.type), "cpu gpu accelerator ref all", "only devices of a type"),
+    OPT_WHOLE('t', "threads", "N", AT(on.threads), 1, 4096, "threads of CPU devices"),
+    OPT_FLAG(0, "measure", AT(measure), "also how fast each reads, multiplies, starts a kernel"),
+    OPT_FLAG(0, "json", AT(json), "one JSON document"),
+    OPT_FLAG('q', "quiet", AT(on.quiet), "only errors on standard error"),
+    OPT_FLAG('v', "verbose", AT(on.verbose), "what the library does, on standard error"),
     OPT_END,
 };
 
-static json_t *subgroups_json(const pencl_device_info *d)
+/* The rows to show: all, or those that the words mean. A PENCL_DEVICE that means nothing is an
+ * error here as everywhere. */
+static int pick(devices_shown *shown, const work *w, const char *asked)
 {
-    json_t *sizes = json_array();
-    for (int i = 0; i < 8 && d->subgroups[i] != 0; i++) {
-        json_array_append_new(sizes, json_integer(d->subgroups[i]));
+    const pencl_device_list *list = shown->list;
+    const char *set = getenv("PENCL_DEVICE");
+    if ((asked != NULL || (set != NULL && *set != '\0')) &&
+        pencl_device_match(&shown->picks, &shown->n, w->ctx, list, asked) != PENCL_OK) {
+        bool missing = pencl_error_status(w->ctx) == PENCL_E_DEVICE;
+        work_failed(w);
+        return missing ? EXIT_NO_DEVICE : EXIT_FAILED;
     }
-    return sizes;
+    shown->all = asked == NULL;
+    shown->n = shown->all ? list->n_devices : shown->n;
+    return EXIT_DONE;
 }
 
-static json_t *device_json(const pencl_device_info *d)
+/* Software renderers and simulators are measured when they are asked for by name. */
+static int measure(devices_shown *shown, work *w)
 {
-    return json_pack(
-        "{s:i, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:o, s:b, s:b, "
-        "s:o}",
-        "number", d->number, "id", json_text(d->id), "name", json_text(d->name), "platform",
-        json_text(d->platform), "vendor", json_text(d->vendor), "type", type_text(d->type),
-        "driver", json_text(d->driver), "opencl", json_text(d->opencl), "opencl_c",
-        json_text(d->opencl_c), "memory", (json_int_t)d->memory, "max_alloc",
-        (json_int_t)d->max_alloc, "local", (json_int_t)d->local, "compute_units",
-        (json_int_t)d->compute_units, "fp16", d->fp16, "subgroups", subgroups_json(d), "usable",
-        d->usable, "default", d->is_default, "why", json_text(d->why));
-}
-
-static int print_list_json(const pencl_device_list *list)
-{
-    json_t *devices = json_array();
-    json_t *platforms = json_array();
-    for (size_t i = 0; i < list->n_devices; i++) {
-        json_array_append_new(devices, device_json(&list->devices[i]));
+    shown->limits = calloc(shown->n, sizeof *shown->limits);
+    if (shown->limits == NULL) {
+        say("%s", pencl_status_text(PENCL_E_NOMEM));
+        return EXIT_FAILED;
     }
-    for (size_t i = 0; i < list->n_platforms; i++) {
-        const pencl_platform_info *p = &list->platforms[i];
-        json_array_append_new(platforms,
-                              json_pack("{s:o, s:i, s:o}", "name", json_text(p->name), "devices",
-                                        p->n_devices, "error", json_text(p->error)));
-    }
-    return print_json(json_pack("{s:o, s:o}", "devices", devices, "platforms", platforms));
-}
-
-static void print_details(const pencl_device_info *d)
-{
-    char alloc[32];
-    char local[32];
-    if (d->type != PENCL_DEVICE_REF) {
-        printf("     %s; %s; driver %s\n", d->opencl, d->opencl_c, d->driver);
-    }
-    printf("     %u compute units, largest buffer %s, local memory %s%s, subgroups",
-           d->compute_units, bytes_text(alloc, sizeof alloc, d->max_alloc),
-           bytes_text(local, sizeof local, d->local), d->fp16 ? ", fp16" : ", no fp16");
-    for (int i = 0; i < 8 && d->subgroups[i] != 0; i++) {
-        printf(" %u", d->subgroups[i]);
-    }
-    printf("%s\n", d->subgroups[0] == 0 ? " none" : "");
-}
-
-static int print_list(const pencl_device_list *list, bool details)
-{
-    for (size_t i = 0; i < list->n_devices; i++) {
-        const pencl_device_info *d = &list->devices[i];
-        char memory[32];
-        printf("%c%2d  %-14s %-11s %10s  %s (%s)\n", d->is_default ? '*' : ' ', d->number, d->id,
-               type_text(d->type), bytes_text(memory, sizeof memory, d->memory), d->name,
-               d->platform);
-        printf("     %s\n", d->why);
-        if (details) {
-            print_details(d);
+    for (size_t i = 0; i < shown->n; i++) {
+        char id[64];
+        uint32_t units = 0;
+        const pencl_device_info *d = devices_row(shown, i, id, &units);
+        if (!d->usable || d->type == PENCL_DEVICE_REF || (shown->all && d->software)) {
+            continue;
         }
-    }
-    for (size_t i = 0; i < list->n_platforms; i++) {
-        if (list->platforms[i].error[0] != '\0') {
-            printf("%s: %s\n", list->platforms[i].name, list->platforms[i].error);
+        if (pencl_device_open(&w->device, w->ctx, id) != PENCL_OK ||
+            pencl_device_measure(&shown->limits[i], w->device) != PENCL_OK) {
+            return work_failed(w);
         }
+        pencl_device_close(w->device);
+        w->device = NULL;
     }
     return EXIT_DONE;
+}
+
+static int show(work *w, const settings *s, pencl_device_list *list)
+{
+    pencl_machine *machine = NULL;
+    if (pencl_machine_new(&machine, w->ctx, list) != PENCL_OK) {
+        return work_failed(w);
+    }
+    devices_shown shown = {.list = list, .machine = machine};
+    int status = pick(&shown, w, s->on.device != NULL ? s->on.device : s->on.type);
+    if (status == EXIT_DONE && s->measure) {
+        status = measure(&shown, w);
+    }
+    if (status == EXIT_DONE) {
+        status = s->json ? devices_json(&shown) : devices_print(&shown);
+    }
+    pencl_device_picks_free(shown.picks);
+    pencl_machine_free(machine);
+    free(shown.limits);
+    return status;
 }
 
 static int run(const void *given, const words *rest)
@@ -101,12 +93,15 @@ static int run(const void *given, const words *rest)
     pencl_device_list *list = NULL;
     (void)rest;
     int status = work_context(&w, &s->on);
+    if (status == EXIT_DONE && pencl_set_threads(w.ctx, (int)s->on.threads) != PENCL_OK) {
+        status = work_failed(&w);
+    }
     if (status == EXIT_DONE) {
         probe_drivers(&w);
         status = pencl_device_list_new(&list, w.ctx) == PENCL_OK ? EXIT_DONE : work_failed(&w);
     }
     if (status == EXIT_DONE) {
-        status = s->json ? print_list_json(list) : print_list(list, s->on.verbose);
+        status = show(&w, s, list);
     }
     pencl_device_list_free(list);
     work_close(&w);
@@ -114,7 +109,7 @@ static int run(const void *given, const words *rest)
 }
 
 const command cmd_devices = {
-    .usage = "[--json]",
+    .usage = "[-d DEV] [--measure] [--json]",
     .example = "pencl devices",
     .options = options,
     .defaults = &defaults,

@@ -36,7 +36,7 @@ static int show(const prompted *p, const pencl_lens *lens)
 static int look(const prompted *p)
 {
     const settings *s = p->settings;
-    const pencl_lens_options how = {.top = (int)s->top, .stopped = prompted_stopped};
+    const pencl_lens_options how = {.top = (int)s->top, .stopped = work_stopped};
     pencl_lens *lens = NULL;
     double start = now_ms();
     if (pencl_lens_new(&lens, work_lm(p->w), p->ids, p->n, &how) != PENCL_OK) {

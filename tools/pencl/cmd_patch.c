@@ -100,7 +100,7 @@ static int look(const prompted *p)
     pencl_patch *patch = NULL;
     pencl_patch_options o = {.edited = p->w->edited,
                              .progress = s->sweep != NULL ? work_sweeping : NULL,
-                             .stopped = prompted_stopped,
+                             .stopped = work_stopped,
                              .user = p->w};
     bool edited = patch_change(s) != PENCL_CHANGE_MODEL; /* else the edits are what is looked at */
     pencl_lm *lm = edited ? work_lm(p->w) : pencl_model_lm(p->w->model);

@@ -87,7 +87,7 @@ static int score(const prompted *p)
 {
     const settings *s = p->settings;
     const pencl_score_options how = {
-        .context = p->w->context, .matmul = p->w->on->matmul, .stopped = prompted_stopped};
+        .context = p->w->context, .matmul = p->w->on->matmul, .stopped = work_stopped};
     pencl_token_score *scores = calloc(p->n, sizeof *scores);
     double start = now_ms();
     int status = EXIT_DONE;

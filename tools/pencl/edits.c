@@ -20,20 +20,13 @@ typedef struct edit_list {
 /* "S=F.npy:0.5" cut into its parts; a selection may have = and a path : in it. */
 static bool split(char *text, char **path, double *scale)
 {
-    char *end = NULL;
     *path = strrchr(text, '=');
     if (*path == NULL || *path == text || (*path)[1] == '\0') {
         return false;
     }
     *(*path)++ = '\0';
-    char *colon = strrchr(*path, ':');
-    if (scale != NULL && colon != NULL && colon[1] != '\0') {
-        *scale = strtod(colon + 1, &end);
-        if (*end == '\0') {
-            *colon = '\0';
-        } else {
-            *scale = 1;
-        }
+    if (scale != NULL) {
+        cut_scale(*path, scale);
     }
     return **path != '\0';
 }

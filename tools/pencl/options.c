@@ -64,6 +64,16 @@ bool parse_real(const char *text, double *out)
     return end != text && *end == '\0' && isfinite(*out);
 }
 
+void cut_scale(char *path, double *scale)
+{
+    double found = 0;
+    char *colon = strrchr(path, ':');
+    if (colon != NULL && parse_real(colon + 1, &found)) {
+        *scale = found;
+        *colon = '\0';
+    }
+}
+
 /* ---- one value ---- */
 
 static const char *spelling(const option *o, char *to, size_t room)

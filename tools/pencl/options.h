@@ -101,5 +101,7 @@ const char *nearest(const char *word, const char *const *candidates, size_t n);
 /* Strict numbers: the whole text, nothing before or after; false for overflow, NaN and infinity. */
 bool parse_whole(const char *text, int64_t *out);
 bool parse_real(const char *text, double *out);
+/* Cuts ":0.5" off the end of a path and reads it; another end is part of the path. */
+void cut_scale(char *path, double *scale);
 
 #endif

@@ -172,12 +172,29 @@ static void print_grid(const patched *r)
     }
 }
 
+/* "logit(#7042)  #7042 is " Paris"" */
+static void print_metric(const work *w, const char *text)
+{
+    char piece[PIECE];
+    printf("%s", text);
+    for (const char *at = strchr(text, '#'); at != NULL; at = strchr(at + 1, '#')) {
+        char *end = NULL;
+        long id = strtol(at + 1, &end, 10);
+        if (end > at + 1 && *end == ')') {
+            printf("  #%ld is ", id);
+            print_quoted(piece, work_piece(piece, sizeof piece, w, (int32_t)id));
+        }
+    }
+    putchar('\n');
+}
+
 void patch_print(const patched *r)
 {
     const work *w = r->p->w;
     double before = pencl_patch_before(r->patch);
     double from = pencl_patch_from(r->patch);
-    printf("%s\n  before %12.5f\n", pencl_metric_text(pencl_patch_metric(r->patch)), before);
+    print_metric(w, pencl_metric_text(pencl_patch_metric(r->patch)));
+    printf("  before %12.5f\n", before);
     if (!isnan(from)) {
         printf("  from   %12.5f\n", from);
     }

@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int prompted_stopped(void *unused)
-{
-    (void)unused;
-    return interrupted();
-}
-
 /* Tokens that were given; `text` is filled when there are none. */
 static int
 read_input(int32_t **ids, size_t *n, input *text, const char *name, const prompted_settings *s)

@@ -41,7 +41,5 @@ int prompted_other(int32_t **ids,
                    const char *name,
                    const char *text,
                    const char *list);
-/* For pencl's options: non-zero once Ctrl-C was pressed. */
-int prompted_stopped(void *unused);
 
 #endif

@@ -62,6 +62,17 @@ void work_loading(void *user, double done)
     show_progress(user, "loading", done);
 }
 
+void work_reading(void *user, double done)
+{
+    show_progress(user, "reading", done);
+}
+
+int work_stopped(void *unused)
+{
+    (void)unused;
+    return interrupted();
+}
+
 void work_sweeping(void *user, double done)
 {
     show_progress(user, "sweeping", done);
@@ -112,27 +123,36 @@ int work_device(work *w, const device_settings *on)
     return EXIT_DONE;
 }
 
-/* The rows of the list that the words name, as ids. */
+/* What the words name, as ids. */
 static int match(work_devices *out, const work *w, const char *asked)
 {
     pencl_device_list *list = NULL;
-    size_t *rows = NULL;
+    pencl_device_pick *picks = NULL;
     size_t n = 0;
     pencl_status st = pencl_device_list_new(&list, w->ctx);
     if (st == PENCL_OK) {
-        rows = calloc(list->n_devices, sizeof *rows);
-        out->ids = calloc(list->n_devices, sizeof *out->ids);
-        st = rows == NULL || out->ids == NULL ? PENCL_E_NOMEM
-                                              : pencl_device_match(rows, &n, w->ctx, list, asked);
+        st = pencl_device_match(&picks, &n, w->ctx, list, asked);
     }
     if (st == PENCL_OK) {
         bool named = asked != NULL || getenv("PENCL_DEVICE") != NULL;
-        for (out->n = 0; out->n < (named ? n : 1); out->n++) {
-            memcpy(out->ids[out->n], list->devices[rows[out->n]].id, sizeof out->ids[0]);
+        n = named ? n : 1;
+        out->ids = calloc(n, sizeof *out->ids);
+        for (; out->ids != NULL && out->n < n; out->n++) {
+            const pencl_device_pick *pick = &picks[out->n];
+            const char *id = list->devices[pick->row].id;
+            size_t size = (size_t)snprintf(out->ids[out->n], sizeof out->ids[0], "%.40s", id);
+            if (pick->cores > 0) {
+                snprintf(out->ids[out->n] + size, sizeof out->ids[0] - size, "/cores=%u",
+                         pick->cores);
+            }
         }
     }
-    free(rows);
+    pencl_device_picks_free(picks);
     pencl_device_list_free(list);
+    if (st == PENCL_OK && out->ids == NULL) {
+        say("%s", pencl_status_text(PENCL_E_NOMEM));
+        return EXIT_FAILED;
+    }
     if (st != PENCL_OK) {
         work_failed(w);
     }
@@ -160,21 +180,44 @@ void work_free_devices(work_devices *devices)
     *devices = (work_devices){0};
 }
 
+static int open_model(work *w, const model_settings *s)
+{
+    char *paths[OPTION_TEXTS_MAX] = {0};
+    pencl_lora loras[OPTION_TEXTS_MAX];
+    int n = 0;
+    for (; n < (int)s->loras.n && (paths[n] = strdup(s->loras.items[n])) != NULL; n++) {
+        loras[n] = (pencl_lora){.path = paths[n], .scale = 1};
+        cut_scale(paths[n], &loras[n].scale);
+    }
+    const pencl_model_options options = {
+        .progress = work_loading, .user = w, .loras = loras, .n_loras = n};
+    int status = EXIT_DONE;
+    double start = now_ms();
+    if (n < (int)s->loras.n) {
+        say("%s", pencl_status_text(PENCL_E_NOMEM));
+        status = EXIT_FAILED;
+    } else if (pencl_model_open(&w->model, w->device, s->model, &options) != PENCL_OK) {
+        status = work_failed(w);
+    }
+    w->load_ms = now_ms() - start;
+    for (int i = 0; i < n; i++) {
+        free(paths[i]);
+    }
+    return status;
+}
+
 int work_model(work *w, const char *name, const model_settings *s)
 {
     if (s->model == NULL) {
         return usage_error(name, "no model: -m MODEL is missing");
     }
     int status = work_device(w, &s->on);
+    if (status == EXIT_DONE) {
+        status = open_model(w, s);
+    }
     if (status != EXIT_DONE) {
         return status;
     }
-    const pencl_model_options options = {.progress = work_loading, .user = w};
-    double start = now_ms();
-    if (pencl_model_open(&w->model, w->device, s->model, &options) != PENCL_OK) {
-        return work_failed(w);
-    }
-    w->load_ms = now_ms() - start;
     int64_t trained = pencl_model_describe(w->model)->trained_context;
     w->context = trained > 0 && trained < DEFAULT_CONTEXT ? trained : DEFAULT_CONTEXT;
     w->context = s->context > 0 ? s->context : w->context;

@@ -22,6 +22,7 @@ typedef struct device_settings {
 typedef struct model_settings {
     device_settings on;
     const char *model;
+    texts loras;
     int64_t context; /* tokens; 0: the smaller of 4096 and what the model was trained for */
 } model_settings;
 
@@ -43,11 +44,15 @@ typedef struct model_settings {
         OPT_FLAG('q', "quiet", ON(quiet), "only errors on standard error"),                        \
         OPT_FLAG('v', "verbose", ON(verbose), "what the library does, on standard error")
 
+#define LORA_OPTION                                                                                \
+    OPT_TEXTS(0, "lora", "F[:SCALE]", offsetof(model_settings, loras),                             \
+              "PEFT's low-rank adapter: a folder or .safetensors file; repeats")
+
 #define MODEL_OPTIONS                                                                              \
     OPT_TEXT('m', "model", "MODEL", offsetof(model_settings, model), "a GGUF file, or penzai's"),  \
         OPT_WHOLE('c', "ctx-size", "N", offsetof(model_settings, context), 1, 1 << 30,             \
                   "tokens at most (default: 4096 or what the model was trained for)"),             \
-        DEVICE_OPTIONS
+        LORA_OPTION, DEVICE_OPTIONS
 
 /* Closed by work_close in any state; all zeros at first. */
 typedef struct work {
@@ -88,7 +93,10 @@ int work_failed(const work *w);
 /* How far something long is, 0 .. 1, over one line of a terminal; 1 wipes it out. For pencl's
  * options: `user` is the work. */
 void work_loading(void *user, double done);
+void work_reading(void *user, double done);
 void work_sweeping(void *user, double done);
+/* Non-zero once Ctrl-C was pressed. */
+int work_stopped(void *unused);
 /* "pencl: ..." on standard error unless -q was given. */
 void work_tell(const work *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The closing line: device, speeds, memory. Times in ms; a speed without tokens is left out. */

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An OpenCL layer (OPENCL_LAYERS) in which calls fail, and which counts what is left behind.
+ *
+ *   PENCL_FAULT=12              the 12th call fails
+ *   PENCL_FAULT=12+             and every one after it: a device that was lost
+ *   PENCL_FAULT=3:clBuildProgram  the third call of that function
+ *   PENCL_FAULT_REPORT=FILE     two numbers of 8 bytes: calls, and objects that are not released
+ * yet
+ *
+ * A call fails as drivers have it: a build with CL_BUILD_PROGRAM_FAILURE, a buffer for want of
+ * memory, all others with CL_OUT_OF_RESOURCES. Releases always work. */
+#define CL_TARGET_OPENCL_VERSION 300
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS
+#include <CL/cl_layer.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const struct _cl_icd_dispatch *target;
+static struct _cl_icd_dispatch ours;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static long matching;
+
+/* ---- the report ---- */
+
+typedef struct report {
+    int64_t calls;
+    int64_t live;
+} report;
+
+/* In the file itself: programs may end without a word. */
+static report *counters(void)
+{
+    static report nowhere;
+    static report *found;
+    const char *path = getenv("PENCL_FAULT_REPORT");
+    if (found == NULL) {
+        int fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_TRUNC, 0600) : -1;
+        void *map = fd >= 0 && ftruncate(fd, sizeof nowhere) == 0
+                        ? mmap(NULL, sizeof nowhere, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+                        : MAP_FAILED;
+        found = map != MAP_FAILED ? map : &nowhere;
+    }
+    return found;
+}
+
+/* ---- which call fails ---- */
+
+static bool is_chosen(const char *name)
+{
+    static long at = -1;
+    static bool onwards;
+    static const char *only;
+    if (at < 0) {
+        const char *text = getenv("PENCL_FAULT");
+        char *end = NULL;
+        at = text != NULL ? strtol(text, &end, 10) : 0;
+        onwards = end != NULL && *end == '+';
+        only = end != NULL && strchr(end, ':') != NULL ? strchr(end, ':') + 1 : NULL;
+    }
+    counters()->calls++;
+    if (only != NULL && strcmp(only, name) != 0) {
+        return false;
+    }
+    matching++;
+    return at > 0 && (matching == at || (onwards && matching > at));
+}
+
+static bool fails(const char *name)
+{
+    pthread_mutex_lock(&lock);
+    bool chosen = is_chosen(name);
+    pthread_mutex_unlock(&lock);
+    return chosen;
+}
+
+static void count(long objects)
+{
+    pthread_mutex_lock(&lock);
+    counters()->live += objects;
+    pthread_mutex_unlock(&lock);
+}
+
+static cl_int error_of(const char *name)
+{
+    return strcmp(name, "clBuildProgram") == 0   ? CL_BUILD_PROGRAM_FAILURE
+           : strcmp(name, "clCreateBuffer") == 0 ? CL_MEM_OBJECT_ALLOCATION_FAILURE
+                                                 : CL_OUT_OF_RESOURCES;
+}
+
+/* ---- the calls ---- */
+
+#define STATUS(name, parameters, arguments)                                                        \
+    static cl_int CL_API_CALL do_##name parameters                                                 \
+    {                                                                                              \
+        return fails(#name) ? error_of(#name) : target->name arguments;                            \
+    }
+
+#define RELEASE(name, type)                                                                        \
+    static cl_int CL_API_CALL do_##name(type object)                                               \
+    {                                                                                              \
+        count(-1);                                                                                 \
+        return target->name(object);                                                               \
+    }
+
+#define OBJECT(name, type, parameters, arguments)                                                  \
+    static type CL_API_CALL do_##name parameters                                                   \
+    {                                                                                              \
+        type object = NULL;                                                                        \
+        if (!fails(#name)) {                                                                       \
+            object = target->name arguments;                                                       \
+        } else if (code != NULL) {                                                                 \
+            *code = error_of(#name);                                                               \
+        }                                                                                          \
+        count(object != NULL ? 1 : 0);                                                             \
+        return object;                                                                             \
+    }
+
+typedef void(CL_CALLBACK *done_fn)(cl_program, void *);
+typedef void(CL_CALLBACK *notify_fn)(const char *, const void *, size_t, void *);
+
+STATUS(clBuildProgram,
+       (cl_program p, cl_uint n, const cl_device_id *d, const char *o, done_fn f, void *user),
+       (p, n, d, o, f, user))
+STATUS(clEnqueueCopyBuffer,
+       (cl_command_queue q,
+        cl_mem a,
+        cl_mem b,
+        size_t from,
+        size_t to,
+        size_t size,
+        cl_uint n,
+        const cl_event *w,
+        cl_event *e),
+       (q, a, b, from, to, size, n, w, e))
+STATUS(clEnqueueFillBuffer,
+       (cl_command_queue q,
+        cl_mem b,
+        const void *p,
+        size_t ps,
+        size_t at,
+        size_t size,
+        cl_uint n,
+        const cl_event *w,
+        cl_event *e),
+       (q, b, p, ps, at, size, n, w, e))
+STATUS(clEnqueueNDRangeKernel,
+       (cl_command_queue q,
+        cl_kernel k,
+        cl_uint dims,
+        const size_t *from,
+        const size_t *global,
+        const size_t *local,
+        cl_uint n,
+        const cl_event *w,
+        cl_event *e),
+       (q, k, dims, from, global, local, n, w, e))
+STATUS(clEnqueueReadBuffer,
+       (cl_command_queue q,
+        cl_mem b,
+        cl_bool blocking,
+        size_t at,
+        size_t size,
+        void *to,
+        cl_uint n,
+        const cl_event *w,
+        cl_event *e),
+       (q, b, blocking, at, size, to, n, w, e))
+STATUS(clEnqueueUnmapMemObject,
+       (cl_command_queue q, cl_mem b, void *p, cl_uint n, const cl_event *w, cl_event *e),
+       (q, b, p, n, w, e))
+STATUS(clEnqueueWriteBuffer,
+       (cl_command_queue q,
+        cl_mem b,
+        cl_bool blocking,
+        size_t at,
+        size_t size,
+        const void *from,
+        cl_uint n,
+        const cl_event *w,
+        cl_event *e),
+       (q, b, blocking, at, size, from, n, w, e))
+STATUS(clFinish, (cl_command_queue q), (q))
+STATUS(clFlush, (cl_command_queue q), (q))
+STATUS(clGetDeviceIDs,
+       (cl_platform_id p, cl_device_type t, cl_uint n, cl_device_id *d, cl_uint *got),
+       (p, t, n, d, got))
+STATUS(clGetDeviceInfo,
+       (cl_device_id d, cl_device_info i, size_t size, void *to, size_t *got),
+       (d, i, size, to, got))
+STATUS(clGetPlatformInfo,
+       (cl_platform_id p, cl_platform_info i, size_t size, void *to, size_t *got),
+       (p, i, size, to, got))
+STATUS(clGetProgramBuildInfo,
+       (cl_program p, cl_device_id d, cl_program_build_info i, size_t size, void *to, size_t *got),
+       (p, d, i, size, to, got))
+STATUS(clGetProgramInfo,
+       (cl_program p, cl_program_info i, size_t size, void *to, size_t *got),
+       (p, i, size, to, got))
+STATUS(clSetKernelArg, (cl_kernel k, cl_uint i, size_t size, const void *v), (k, i, size, v))
+
+OBJECT(clCreateBuffer,
+       cl_mem,
+       (cl_context c, cl_mem_flags f, size_t size, void *host, cl_int *code),
+       (c, f, size, host, code))
+OBJECT(clCreateCommandQueue,
+       cl_command_queue,
+       (cl_context c, cl_device_id d, cl_command_queue_properties p, cl_int *code),
+       (c, d, p, code))
+OBJECT(clCreateContext,
+       cl_context,
+       (const cl_context_properties *p,
+        cl_uint n,
+        const cl_device_id *d,
+        notify_fn f,
+        void *user,
+        cl_int *code),
+       (p, n, d, f, user, code))
+OBJECT(clCreateKernel, cl_kernel, (cl_program p, const char *name, cl_int *code), (p, name, code))
+OBJECT(clCreateProgramWithBinary,
+       cl_program,
+       (cl_context c,
+        cl_uint n,
+        const cl_device_id *d,
+        const size_t *sizes,
+        const unsigned char **bytes,
+        cl_int *status,
+        cl_int *code),
+       (c, n, d, sizes, bytes, status, code))
+OBJECT(clCreateProgramWithSource,
+       cl_program,
+       (cl_context c, cl_uint n, const char **texts, const size_t *sizes, cl_int *code),
+       (c, n, texts, sizes, code))
+
+static void *CL_API_CALL do_clEnqueueMapBuffer(cl_command_queue q,
+                                               cl_mem b,
+                                               cl_bool blocking,
+                                               cl_map_flags flags,
+                                               size_t at,
+                                               size_t size,
+                                               cl_uint n,
+                                               const cl_event *w,
+                                               cl_event *e,
+                                               cl_int *code)
+{
+    if (fails("clEnqueueMapBuffer")) {
+        if (code != NULL) {
+            *code = CL_MAP_FAILURE;
+        }
+        return NULL;
+    }
+    return target->clEnqueueMapBuffer(q, b, blocking, flags, at, size, n, w, e, code);
+}
+
+RELEASE(clReleaseCommandQueue, cl_command_queue)
+RELEASE(clReleaseContext, cl_context)
+RELEASE(clReleaseKernel, cl_kernel)
+RELEASE(clReleaseMemObject, cl_mem)
+RELEASE(clReleaseProgram, cl_program)
+
+/* ---- the layer ---- */
+
+CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what,
+                                               size_t size,
+                                               void *to,
+                                               size_t *got)
+{
+    static const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
+    if (what != CL_LAYER_API_VERSION) {
+        return CL_INVALID_VALUE;
+    }
+    if (got != NULL) {
+        *got = sizeof version;
+    }
+    if (to != NULL && size >= sizeof version) {
+        memcpy(to, &version, sizeof version);
+    }
+    return CL_SUCCESS;
+}
+
+CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
+                                            const struct _cl_icd_dispatch *below,
+                                            cl_uint *n_out,
+                                            const struct _cl_icd_dispatch **out)
+{
+    if (n < sizeof ours / sizeof(void *) || below == NULL || n_out == NULL || out == NULL) {
+        return CL_INVALID_VALUE;
+    }
+    target = below;
+    ours = *below;
+#define OURS(name) ours.name = do_##name;
+    OURS(clBuildProgram)
+    OURS(clCreateBuffer)
+    OURS(clCreateCommandQueue)
+    OURS(clCreateContext)
+    OURS(clCreateKernel)
+    OURS(clCreateProgramWithBinary)
+    OURS(clCreateProgramWithSource)
+    OURS(clEnqueueCopyBuffer)
+    OURS(clEnqueueFillBuffer)
+    OURS(clEnqueueMapBuffer)
+    OURS(clEnqueueNDRangeKernel)
+    OURS(clEnqueueReadBuffer)
+    OURS(clEnqueueUnmapMemObject)
+    OURS(clEnqueueWriteBuffer)
+    OURS(clFinish)
+    OURS(clFlush)
+    OURS(clGetDeviceIDs)
+    OURS(clGetDeviceInfo)
+    OURS(clGetPlatformInfo)
+    OURS(clGetProgramBuildInfo)
+    OURS(clGetProgramInfo)
+    OURS(clReleaseCommandQueue)
+    OURS(clReleaseContext)
+    OURS(clReleaseKernel)
+    OURS(clReleaseMemObject)
+    OURS(clReleaseProgram)
+    OURS(clSetKernelArg)
+    *n_out = sizeof ours / sizeof(void *);
+    *out = &ours;
+    return CL_SUCCESS;
+}
