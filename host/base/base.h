@@ -26,7 +26,10 @@ struct pencl_ctx {
     pencl_log_fn *log;
     void *log_user;
     bool expendable; /* the process may die: pencl_ctx_set_expendable */
-    long n_unnamed;  /* states that got a label of their own */
+    pencl_deadline_fn *deadline;
+    pencl_probe_fn *probe;
+    void *probe_user;
+    long n_unnamed; /* states that got a label of their own */
 };
 
 /* Records the failure unless one is recorded already (the deepest cause wins); returns `status`. */

@@ -110,7 +110,14 @@ void pn_error_clear(pencl_ctx *ctx)
     }
 }
 
-void pencl_ctx_set_expendable(pencl_ctx *ctx)
+void pencl_ctx_set_expendable(pencl_ctx *ctx, pencl_deadline_fn *deadline)
 {
     ctx->expendable = true;
+    ctx->deadline = deadline;
+}
+
+void pencl_ctx_set_probe(pencl_ctx *ctx, pencl_probe_fn *fn, void *user)
+{
+    ctx->probe = fn;
+    ctx->probe_user = user;
 }

@@ -180,6 +180,15 @@ pn_store_db *pn_store_db_open(pencl_ctx *ctx, const char *path)
     return db;
 }
 
+void pn_store_db_refresh(pn_store_db *db)
+{
+    bool missing = db != NULL && db->path != NULL && db->get == NULL && !db->useless;
+    if (missing && pn_file_exists(db->path)) {
+        disconnect(db);
+        open_existing(db);
+    }
+}
+
 /* ---- reading ---- */
 
 /* Over the names too, so that a row which took another's place is seen. */

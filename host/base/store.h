@@ -13,6 +13,9 @@ typedef struct pn_store_db pn_store_db;
 pn_store_db *pn_store_db_open(pencl_ctx *ctx, const char *path);
 void pn_store_db_close(pn_store_db *db);
 
+/* Looks again for a file that was not there when the store was opened. */
+void pn_store_db_refresh(pn_store_db *db);
+
 /* The value of (table, key), checked against its XXH3 checksum; false when absent or damaged.
  * The bytes are yours: pn_free. */
 bool pn_store_db_get(

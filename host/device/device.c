@@ -8,6 +8,7 @@
 #include "device/platform.h"
 #include "device/program.h"
 #include "device/quirks.h"
+#include "device/risk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +45,17 @@ static pencl_status connect(pencl_device *d, const pn_handle *handle, uint32_t c
         return pn_cl_fail(d->ctx, "clCreateCommandQueue", code, __FILE__, __LINE__);
     }
     return PENCL_OK;
+}
+
+static void log_faults(const pencl_device *d)
+{
+    for (size_t i = 0; i < pn_n_driver_faults; i++) {
+        const pn_driver_fault *f = &pn_driver_faults[i];
+        if (pn_driver_fault_fits(f, &d->info)) {
+            pn_log(d->ctx, PENCL_LOG_INFO, "device", "%s: known of this driver: %s (%s)",
+                   d->info.id, f->fault, f->source);
+        }
+    }
 }
 
 /* The device goes without its store: it stays the caller's. */
@@ -87,6 +99,7 @@ static pencl_status open_pick(pencl_device **out,
     if (status != PENCL_OK) {
         return give_up(d, status);
     }
+    log_faults(d);
     *out = d;
     return PENCL_OK;
 }
@@ -128,6 +141,15 @@ pencl_status pencl_device_open(pencl_device **out, pencl_ctx *ctx, const char *w
     return status;
 }
 
+pencl_status pn_device_risk(pencl_device *device, const char *what)
+{
+    pencl_status status = pn_risk_begin(&device->journal, device->ctx, what, PN_TWO_DEATHS);
+    if (status != PENCL_OK) {
+        pn_text_add(&device->refused, "%s\n", what);
+    }
+    return status;
+}
+
 void pn_device_hold(pencl_device *device)
 {
     device->refs++;
@@ -144,6 +166,9 @@ void pn_device_release(pencl_device *device)
     if (device->context != NULL) {
         device->cl->clReleaseContext(device->context);
     }
+    pn_text_free(&device->verdicts);
+    pn_text_free(&device->doubts);
+    pn_text_free(&device->refused);
     if (device->part != NULL) {
         device->cl->clReleaseDevice(device->part);
     }

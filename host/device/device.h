@@ -95,11 +95,33 @@ void pn_kernel_arg_local(pn_kernel *k, int index, size_t bytes);
  */
 pencl_status pn_kernel_run(pn_kernel *k, int dims, const size_t global[3], const size_t local[3]);
 
+/* E_BUILD when such a launch would be refused, since two processes died in it. */
+pencl_status pn_kernel_check(pn_kernel *k, int dims, const size_t local[3]);
+
 pencl_status pn_device_flush(pencl_device *device);  /* hands queued work to the driver */
 pencl_status pn_device_finish(pencl_device *device); /* waits for all of it */
 /* Off the token path: reads the binaries of programs first launched since, and queues them for
  * the store, which is written. Called by models after their first run and at close. */
 void pn_device_idle(pencl_device *device);
+
+/* ---- verdicts: what is known of kernels on this device; the store has them. A verdict holds for
+ * the device with its driver, the texts of all kernels, and what the device is said to have. ----
+ */
+enum { PN_VERDICT_MAX = 160 };
+/* False when `what`, one line shorter than PN_VERDICT_MAX, was never judged. Else `why`: "" when it
+ * is good, or why it is not to be used. */
+bool pn_device_verdict(pencl_device *device, const char *what, char *why, size_t room);
+/* Judges it for good, in this process and all later ones; the first verdict stands. */
+void pn_device_judge(pencl_device *device, const char *what, const char *why);
+/* Judges it in this process: a build or a launch failed, which may have been the device's state
+ * and not the kernel's fault. */
+void pn_device_doubt(pencl_device *device, const char *what, const char *why);
+/* The same of what was judged to be good: the doubt counts. */
+void pn_device_overrule(pencl_device *device, const char *what, const char *why);
+/* Something was built and ran since the doubts, so the device is well: they become verdicts. */
+void pn_device_settle_doubts(pencl_device *device);
+/* Another process added verdicts. */
+void pn_device_reread_verdicts(pencl_device *device);
 
 /* Raw OpenCL handles for op/blas.c alone: cl_context, cl_command_queue, cl_device_id, cl_mem. */
 void *pn_device_raw_queue(pencl_device *device);

@@ -19,7 +19,12 @@ struct pencl_device {
     char reason[PN_REASON_MAX];
     pn_store_db *store;  /* cache.db; a store in memory when there is no home */
     pn_journal *journal; /* opened by the first risky call; a warm start has none */
-    size_t memory_now;   /* bytes of live buffers */
+    pn_text verdicts;    /* lines of verdict.c */
+    pn_text doubts;
+    char verdicts_key[33]; /* "": not known yet */
+    bool verdicts_read;
+    pn_text refused;   /* risky calls that earlier processes died in, one a line */
+    size_t memory_now; /* bytes of live buffers */
     size_t memory_peak;
 
     /* The rest is NULL or empty on `ref`. */
@@ -42,6 +47,8 @@ struct pn_buffer {
     void *unaligned; /* `ref`: what was allocated */
 };
 
+/* Begins a build or a launch of the device's journal; notes one that is refused. */
+pencl_status pn_device_risk(pencl_device *device, const char *what);
 void pn_device_hold(pencl_device *device);
 void pn_device_release(pencl_device *device);
 

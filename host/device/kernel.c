@@ -136,46 +136,80 @@ static pencl_status enqueue(pn_kernel *k, int dims, const size_t *global, const 
     return PENCL_OK;
 }
 
+/* What a launch is called: in the program's list, and in the journal. */
+typedef struct launch_name {
+    char line[128];
+    char risk[PN_RISK_MAX];
+} launch_name;
+
+static void name_launch(launch_name *name, const pn_kernel *k, const size_t size[3])
+{
+    snprintf(name->line, sizeof name->line, "%.60s %zu,%zu,%zu", k->name, size[0], size[1],
+             size[2]);
+    snprintf(name->risk, sizeof name->risk, "launch %s %s", k->program->store_key, name->line);
+}
+
 /* The launch of a kernel at a local size that this driver has not been through: drivers compile
  * here, and die here, so it is journalled and waited for. */
 static pencl_status
-prove(pn_kernel *k, int dims, const size_t *global, const size_t *local, const char *line)
+prove(pn_kernel *k, int dims, const size_t *global, const size_t *local, const launch_name *name)
 {
     pencl_device *d = k->device;
-    char risk[PN_RISK_MAX];
-    snprintf(risk, sizeof risk, "launch %s %s", k->program->store_key, line);
-    PENCL_TRY(pn_risk_begin(&d->journal, d->ctx, risk, PN_TWO_DEATHS));
+    PENCL_TRY(pn_device_risk(d, name->risk));
     pencl_status status = enqueue(k, dims, global, local);
     if (status == PENCL_OK) {
         status = pn_device_finish(d);
     }
-    pn_risk_end(d->journal, risk);
+    pn_risk_end(d->journal, d->ctx, name->risk);
     if (status == PENCL_OK) {
-        pn_program_add_launched(k->program, line);
+        pn_program_add_launched(k->program, name->line);
     }
     return status;
 }
 
+static void copy_size(size_t size[3], int dims, const size_t *local)
+{
+    for (int i = 0; i < 3; i++) {
+        size[i] = i < dims && local != NULL ? local[i] : 0;
+    }
+}
+
 static pencl_status run(pn_kernel *k, int dims, const size_t *global, const size_t *local)
 {
-    size_t size[3] = {0};
-    char line[128];
-    for (int i = 0; i < dims && local != NULL; i++) {
-        size[i] = local[i];
-    }
+    size_t size[3];
+    launch_name name;
+    copy_size(size, dims, local);
     if (k->is_proven && memcmp(size, k->proven, sizeof size) == 0) {
         return enqueue(k, dims, global, local);
     }
     PENCL_TRY(check_launch(k, dims, local));
-    snprintf(line, sizeof line, "%.60s %zu,%zu,%zu", k->name, size[0], size[1], size[2]);
-    if (pn_program_was_launched(k->program, line)) {
+    name_launch(&name, k, size);
+    if (pn_program_was_launched(k->program, name.line)) {
         PENCL_TRY(enqueue(k, dims, global, local));
     } else {
-        PENCL_TRY(prove(k, dims, global, local, line));
+        PENCL_TRY(prove(k, dims, global, local, &name));
     }
     memcpy(k->proven, size, sizeof size);
     k->is_proven = true;
     return PENCL_OK;
+}
+
+pencl_status pn_kernel_check(pn_kernel *k, int dims, const size_t local[3])
+{
+    pencl_device *d = k->device;
+    size_t size[3];
+    launch_name name;
+    copy_size(size, dims, local);
+    name_launch(&name, k, size);
+    if (pn_program_was_launched(k->program, name.line)) {
+        return PENCL_OK;
+    }
+    pencl_status status = pn_risk_check(&d->journal, d->ctx, name.risk, PN_TWO_DEATHS);
+    if (status != PENCL_OK) {
+        pn_text_add(&d->refused, "%s\n", name.risk);
+        pn_error_prefix(d->ctx, k->label);
+    }
+    return status;
 }
 
 pencl_status pn_kernel_run(pn_kernel *k, int dims, const size_t global[3], const size_t local[3])

@@ -97,6 +97,7 @@ add_opencl_device(pn_listing *l, const pn_limits *limits, cl_platform_id platfor
                           NULL);
     pn_caps_query(info, &handle->caps, cl, id);
     pn_caps_identify(info, cl, id);
+    pn_limits_apply(&handle->caps, &(pn_limits){.hide = pn_driver_faults_hide(info)});
     pn_limits_apply(&handle->caps, limits);
     show_caps(info, &handle->caps);
     name_device(l, info);
@@ -202,15 +203,16 @@ static bool list_opencl(pn_listing *l, const pn_limits *limits)
 
 /* As list_opencl. The first listing of a set of drivers is journalled; once it is survived, the
  * store has the verdict and later ones are not. */
-static bool list_guarded(pn_listing *l, const pn_limits *limits, pn_store_db *store, pn_deaths most)
+static bool list_guarded(pn_listing *l, pencl_ctx *ctx, const pn_limits *limits, pn_store_db *store)
 {
-    pencl_ctx quiet = {0};
+    pencl_ctx quiet = {.deadline = ctx->deadline};
     pn_journal *journal = NULL;
     pn_drivers drivers;
     pn_drivers_read(&drivers);
     if (pn_drivers_known(&drivers, store)) {
         return list_opencl(l, limits);
     }
+    pn_deaths most = ctx->expendable ? PN_TWO_DEATHS : PN_ONE_DEATH;
     if (pn_risk_begin(&journal, &quiet, drivers.risk, most) != PENCL_OK) {
         pn_journal_close(journal);
         pencl_platform_info *row = add_platform(l, "OpenCL");
@@ -220,7 +222,7 @@ static bool list_guarded(pn_listing *l, const pn_limits *limits, pn_store_db *st
         return row != NULL;
     }
     bool ok = list_opencl(l, limits);
-    pn_risk_end(journal, drivers.risk);
+    pn_risk_end(journal, &quiet, drivers.risk);
     pn_journal_close(journal);
     pn_drivers_prove(&drivers, store);
     return ok;
@@ -274,9 +276,8 @@ pencl_status pn_listing_new(pn_listing *out, pencl_ctx *ctx, pn_store_db *store,
     *out = (pn_listing){0};
     PENCL_TRY(pn_limits_read(&limits, ctx));
     out->list = pn_calloc(1, sizeof *out->list);
-    pn_deaths most = ctx->expendable ? PN_TWO_DEATHS : PN_ONE_DEATH;
     bool ok = out->list != NULL;
-    ok = ok && (scope == PN_SCOPE_REF || list_guarded(out, &limits, store, most));
+    ok = ok && (scope == PN_SCOPE_REF || list_guarded(out, ctx, &limits, store));
     if (!ok || !list_ref(out, &limits)) {
         pn_listing_free(out);
         return PN_NOMEM(ctx);

@@ -78,7 +78,7 @@ build_source(pn_program *p, const char *source, const char *options, const char 
     cl_int code = CL_SUCCESS;
     char risk[PN_RISK_MAX];
     snprintf(risk, sizeof risk, "build %s %s", p->store_key, label);
-    PENCL_TRY(pn_risk_begin(&d->journal, d->ctx, risk, PN_TWO_DEATHS));
+    PENCL_TRY(pn_device_risk(d, risk));
     p->program = d->cl->clCreateProgramWithSource(d->context, 1, &source, NULL, &code);
     pencl_status status = PENCL_OK;
     if (code != CL_SUCCESS) {
@@ -87,7 +87,7 @@ build_source(pn_program *p, const char *source, const char *options, const char 
         code = d->cl->clBuildProgram(p->program, 1, &d->id, options, NULL, NULL);
         status = code == CL_SUCCESS ? PENCL_OK : fail_build(d, p->program, code);
     }
-    pn_risk_end(d->journal, risk);
+    pn_risk_end(d->journal, d->ctx, risk);
     pn_log(d->ctx, PENCL_LOG_DEBUG, "device", "%s: built from source", label);
     return status;
 }

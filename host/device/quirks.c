@@ -3,15 +3,28 @@
 #include "device/quirks.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 const pn_quirk pn_quirks[] = {
 #define QUIRK(name, platform, device, threads, software, reason)                                   \
     {name, platform, device, threads, software, reason},
+#define FAULT(platform, device, mark, fixed, hides, fault, source)
 #include "device/quirks.def"
 #undef QUIRK
+#undef FAULT
 };
 const size_t pn_n_quirks = PN_COUNT(pn_quirks);
+
+const pn_driver_fault pn_driver_faults[] = {
+#define QUIRK(name, platform, device, threads, software, reason)
+#define FAULT(platform, device, mark, fixed, hides, fault, source)                                 \
+    {platform, device, mark, fixed, hides, fault, source},
+#include "device/quirks.def"
+#undef QUIRK
+#undef FAULT
+};
+const size_t pn_n_driver_faults = PN_COUNT(pn_driver_faults);
 
 /* True when each word of `words` occurs in `in`. */
 static bool has_words(const char *in, const char *words)
@@ -61,4 +74,43 @@ void pn_quirk_short_name(char *out, size_t room, const char *platform)
     if (n == 0) {
         pn_copy(out, room, "unknown");
     }
+}
+
+/* "41.03.64" against "38.11", number by number; what is missing counts as 0. */
+static bool is_before(const char *version, const char *fixed)
+{
+    while (isdigit((unsigned char)*version) || isdigit((unsigned char)*fixed)) {
+        char *end = NULL;
+        char *fixed_end = NULL;
+        long a = strtol(version, &end, 10);
+        long b = strtol(fixed, &fixed_end, 10);
+        if (a != b) {
+            return a < b;
+        }
+        version = end + (*end == '.');
+        fixed = fixed_end + (*fixed_end == '.');
+    }
+    return false;
+}
+
+bool pn_driver_fault_fits(const pn_driver_fault *fault, const pencl_device_info *info)
+{
+    if (!has_words(info->platform, fault->platform) || !has_words(info->name, fault->device)) {
+        return false;
+    }
+    if (fault->mark[0] == '\0') {
+        return true;
+    }
+    const char *at = strstr(info->opencl, fault->mark);
+    at = at != NULL ? at : strstr(info->driver, fault->mark);
+    return at != NULL && is_before(at + strlen(fault->mark), fault->fixed);
+}
+
+unsigned pn_driver_faults_hide(const pencl_device_info *info)
+{
+    unsigned hides = 0;
+    for (size_t i = 0; i < pn_n_driver_faults; i++) {
+        hides |= pn_driver_fault_fits(&pn_driver_faults[i], info) ? pn_driver_faults[i].hides : 0;
+    }
+    return hides;
 }

@@ -12,9 +12,14 @@
 
 typedef enum pn_deaths { PN_ONE_DEATH = 1, PN_TWO_DEATHS } pn_deaths;
 
+/* What pn_risk_begin would return, without beginning. */
+pencl_status pn_risk_check(pn_journal **journal, pencl_ctx *ctx, const char *what, pn_deaths most);
 /* Begins `what`, a line such as "build 53ac... matmul/matmul_wide". *journal is opened when it is
- * NULL. E_BUILD when as many earlier processes as `most` died in it. */
+ * NULL. E_BUILD when as many earlier processes as `most` died in it. Who watches over an expendable
+ * process is told how long the call may last. */
 pencl_status pn_risk_begin(pn_journal **journal, pencl_ctx *ctx, const char *what, pn_deaths most);
-void pn_risk_end(pn_journal *journal, const char *what);
+void pn_risk_end(pn_journal *journal, pencl_ctx *ctx, const char *what);
+/* Both rows of `what` are known elsewhere now. */
+void pn_risk_forget(pn_journal *journal, const char *what);
 
 #endif

@@ -106,3 +106,43 @@ pencl_status pn_source_join(pn_text *out, pencl_ctx *ctx, const char *file, cons
     PENCL_TRY(add_file(&j, name));
     return out->failed ? PN_NOMEM(ctx) : PENCL_OK;
 }
+
+static pencl_status add_folder(pn_text *out, pencl_ctx *ctx, const char *folder)
+{
+    pn_text names = {0};
+    pencl_status status = PENCL_OK;
+    if (!pn_list_folder(&names, folder)) {
+        return PN_FAIL(ctx, PENCL_E_IO, "%s cannot be read", folder);
+    }
+    for (char *name = names.data; name != NULL && *name != '\0' && status == PENCL_OK;) {
+        char path[1024];
+        char *end = strchr(name, '\n');
+        *end = '\0';
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        if (strstr(name, ".cl") != NULL) {
+            pn_text text = {0};
+            status = pn_file_read(&text, ctx, path, FILE_LIMIT);
+            pn_text_add(out, "%s\n%s", name, pn_text_get(&text));
+            pn_text_free(&text);
+        }
+        name = end + 1;
+    }
+    pn_text_free(&names);
+    return status;
+}
+
+pencl_status pn_source_all(pn_text *out, pencl_ctx *ctx)
+{
+    const char *folder = pn_get_env("PENCL_CL_DIR");
+    if (folder != NULL) {
+        char lib[512];
+        snprintf(lib, sizeof lib, "%.500s/lib", folder);
+        PENCL_TRY(add_folder(out, ctx, folder));
+        return add_folder(out, ctx, lib);
+    }
+    for (const pn_embedded *file = pn_embedded_files; file->name != NULL; file++) {
+        pn_text_add(out, "%s\n", file->name);
+        pn_text_add_bytes(out, file->text, file->size);
+    }
+    return PENCL_OK;
+}

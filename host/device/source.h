@@ -10,4 +10,7 @@
  * embedded ones, or those of the folder PENCL_CL_DIR. */
 pencl_status pn_source_join(pn_text *out, pencl_ctx *ctx, const char *file, const char *prelude);
 
+/* Adds every kernel file with its name: text that a change of any of them changes. */
+pencl_status pn_source_all(pn_text *out, pencl_ctx *ctx);
+
 #endif

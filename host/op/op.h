@@ -87,7 +87,7 @@ typedef struct pn_op_case {
     int rows[PN_MAX_IN];
     double num[PN_MAX_NUM];
     const char *names;           /* "kv_seq" or "a b" */
-    const char *fill[PN_MAX_IN]; /* NULL: noise; see tests/support/op_case.h */
+    const char *fill[PN_MAX_IN]; /* NULL: noise; see op/case.h */
 } pn_op_case;
 
 typedef struct pn_tolerance {

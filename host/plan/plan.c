@@ -2,6 +2,7 @@
 /* Compiling a graph into a plan, and running it. */
 #include "base/os.h"
 #include "plan/internal.h"
+#include "plan/trust.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -68,6 +69,19 @@ static pencl_status record(pn_plan *plan)
     return plan->emit.failed ? PN_NOMEM(plan->ctx) : PENCL_OK;
 }
 
+/* E_BUILD when a launch would be refused: better known now, when another kernel can be taken. */
+static pencl_status check_launches(pn_plan *plan)
+{
+    for (size_t i = 0; i < plan->emit.n_launches; i++) {
+        const pn_launch *l = &plan->emit.launches[i];
+        plan->emit.task = l->task;
+        if (l->kernel != NULL) {
+            PENCL_TRY(pn_kernel_check(l->kernel, l->dims, l->local));
+        }
+    }
+    return PENCL_OK;
+}
+
 static pencl_status compile(pn_plan *plan,
                             pencl_graph *graph,
                             pencl_value *const outs[],
@@ -92,18 +106,16 @@ static pencl_status compile(pn_plan *plan,
         plan->own_pool = true;
     }
     PENCL_TRY(pn_plan_resolve(plan));
-    return record(plan);
+    PENCL_TRY(record(plan));
+    return check_launches(plan);
 }
 
-pencl_status pn_plan_new(pn_plan **out,
+static pencl_status make(pn_plan **out,
                          pencl_graph *graph,
                          pencl_value *const outs[],
                          int n_outs,
                          const pn_plan_options *options)
 {
-    static const pn_plan_options none = {0};
-    PENCL_TRY(pencl_graph_finish(graph));
-    PENCL_TRY(pn_graph_follow(graph));
     pn_plan *plan = pn_calloc(1, sizeof *plan);
     if (plan == NULL) {
         return PN_NOMEM(graph->ctx);
@@ -111,7 +123,50 @@ pencl_status pn_plan_new(pn_plan **out,
     plan->ctx = graph->ctx;
     plan->device = graph->device;
     plan->is_ref = pn_device_caps(graph->device)->is_ref;
-    pencl_status st = compile(plan, graph, outs, n_outs, options != NULL ? options : &none);
+    *out = plan;
+    return compile(plan, graph, outs, n_outs, options);
+}
+
+/* The task whose kernels were being built when that failed; NULL: another way is not wanted. */
+static const pn_task *refused_task(const pn_plan *plan, const pn_plan_options *options)
+{
+    if (plan->ir == NULL || plan->emit.ctx == NULL || options->kernel != NULL) {
+        return NULL;
+    }
+    const pn_task *t = plan->ir->tasks[plan->emit.task];
+    return t->chosen != NULL && !t->chosen->forced_only ? t : NULL;
+}
+
+/* A candidate that was tried out may still fail to build with what is fused into it. The build gets
+ * a second chance, then the next candidate serves. */
+pencl_status pn_plan_new(pn_plan **out,
+                         pencl_graph *graph,
+                         pencl_value *const outs[],
+                         int n_outs,
+                         const pn_plan_options *options)
+{
+    static const pn_plan_options none = {0};
+    pn_plan *plan = NULL;
+    options = options != NULL ? options : &none;
+    PENCL_TRY(pencl_graph_finish(graph));
+    PENCL_TRY(pn_graph_follow(graph));
+    pencl_status st = make(&plan, graph, outs, n_outs, options);
+    for (int failures = 1; st == PENCL_E_BUILD; failures++) {
+        const pn_task *t = refused_task(plan, options);
+        if (t == NULL) {
+            break;
+        }
+        if (failures % 2 == 0) {
+            pn_trust_drop(plan->device, t, pencl_error_text(plan->ctx));
+        }
+        pn_error_clear(plan->ctx);
+        pn_plan_free(plan);
+        plan = NULL;
+        st = make(&plan, graph, outs, n_outs, options);
+        if (st == PENCL_OK) {
+            pn_device_settle_doubts(plan->device);
+        }
+    }
     if (st != PENCL_OK) {
         pn_plan_free(plan);
         return st;

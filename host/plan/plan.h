@@ -17,6 +17,7 @@ typedef struct pn_plan_options {
     const char *passes; /* "all", "none" or a list; NULL: PENCL_PASSES, else all */
     const char *kernel; /* a candidate to take wherever it fits: "matmul_simt"; or NULL */
     const char *matmul; /* "auto", "native" or "clblast"; NULL: auto */
+    bool trial;         /* a task runs by `kernel` or not at all, whatever is known against it */
 } pn_plan_options;
 
 /* The graph may be freed afterwards; its variables' cells and stores are counted up. */

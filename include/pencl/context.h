@@ -118,8 +118,19 @@ PENCL_API void pencl_device_picks_free(pencl_device_pick *picks);
  * on, unless PENCL_RETRY=1 asks for another try. */
 PENCL_API int pencl_drivers_proven(pencl_ctx *ctx);
 /* For such a child: it also tries a listing once more that one process died in, perhaps because it
- * was killed for another reason. */
-PENCL_API void pencl_ctx_set_expendable(pencl_ctx *ctx);
+ * was killed for another reason. `deadline`, when not NULL, is told before each risky call in how
+ * many seconds it is to be over, and 0 behind it; what has not returned by then never will. */
+typedef void pencl_deadline_fn(unsigned seconds);
+PENCL_API void pencl_ctx_set_expendable(pencl_ctx *ctx, pencl_deadline_fn *deadline);
+
+/* Kernels are tried out, on small cases against their references, when a device is to use them for
+ * the first time. Drivers may die of it, so a program can have it done elsewhere: `fn` gets the
+ * device's id and the names of what is to be tried, has another process call pencl_device_probe
+ * with them, again when that one dies, and returns 0 once one ended in peace; otherwise what has
+ * no verdict then is not used. Without `fn` the trial is made by the process that needs it. */
+typedef int
+pencl_probe_fn(void *user, const char *device, const char *const *kernels, size_t n_kernels);
+PENCL_API void pencl_ctx_set_probe(pencl_ctx *ctx, pencl_probe_fn *fn, void *user);
 
 /* Opens the device that `words` names: a number, an id, a PCI address, a UUID, words matched
  * against vendor, platform, name and type, "ref", or NULL for PENCL_DEVICE or the default; of
@@ -130,6 +141,12 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_device_open(pencl_device **out,
                                                          pencl_ctx *ctx,
                                                          const char *words);
 PENCL_API void pencl_device_close(pencl_device *device);
+
+/* Tries kernels out, by the names that a pencl_probe_fn was given; verdicts go into the store. A
+ * kernel that fails is no error. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_device_probe(pencl_device *device,
+                                                          const char *const *kernels,
+                                                          size_t n_kernels);
 
 /* Sets the number of worker threads of CPU drivers. Call before any device is listed or opened:
  * the drivers read it when they are loaded. 0 leaves the driver's default. */

@@ -353,6 +353,46 @@ typedef struct pencl_bench_ops_options {
 PENCL_API PENCL_NODISCARD pencl_status pencl_bench_ops(pencl_device *device,
                                                        const pencl_bench_ops_options *options);
 
+/* ---- self-test ---- */
+
+/* What came of one operation. Texts are valid during the call that brings them. */
+typedef struct pencl_selftest_op {
+    const char *op;
+    int n_cases;
+    int n_runs;     /* of kernels: cases by candidates that take them by layouts of weights */
+    int n_failed;   /* of the runs */
+    double largest; /* absolute difference of the run that used most of its tolerance ... */
+    double allowed; /* ... and that tolerance */
+} pencl_selftest_op;
+
+/* One run that did not give what the reference gives. */
+typedef struct pencl_selftest_failure {
+    const char *op;
+    const char *name;   /* of the case: "odd width" */
+    const char *kernel; /* "rms_norm_row" */
+    const char *layout; /* of stored weights: "plain", "rows16", "first rows16" */
+    const char *why;    /* how many elements differ, by how much; or an error's text */
+} pencl_selftest_failure;
+
+typedef struct pencl_selftest_options {
+    const char *op; /* a name, or "all" */
+    /* Called after each operation; non-zero stops with E_CANCELLED. */
+    int (*row)(void *user, const pencl_selftest_op *op);
+    void (*failed)(void *user, const pencl_selftest_failure *failure);     /* or NULL */
+    void (*progress)(void *user, const char *op, size_t done, size_t all); /* in cases; or NULL */
+    void *user;
+} pencl_selftest_options;
+#define PENCL_SELFTEST_OPTIONS_INIT                                                                \
+    {                                                                                              \
+        .op = "all"                                                                                \
+    }
+
+/* Compares every kernel that can run on the device, also those that would not be chosen, with the
+ * reference in plain C, on every case of the table of operations. A difference is a failure in a
+ * row and no error. E_ARG with the names when `op` is none of them. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_selftest(pencl_device *device,
+                                                      const pencl_selftest_options *options);
+
 /* ---- limits ---- */
 
 /* What a device can do at most, measured: the fastest of a few samples. */

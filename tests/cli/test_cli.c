@@ -27,6 +27,15 @@ static const command_row rows[] = {
     {"version as JSON", {"version", "--json"}, DONE, .out = "\"library\": \"0."},
     {"--version", {"--version"}, DONE, .out = "pencl 0."},
 
+    /* the self-test */
+    {"selftest of the references", {"selftest", "-d", "ref", "--op", "silu"}, DONE, .out = " ok\n"},
+    {"selftest as JSON",
+     {"selftest", "-d", "ref", "--op", "silu", "--json"},
+     DONE,
+     .out = "\"runs\""},
+    {"selftest of no operation", {"selftest", "-d", "ref", "--op", "slu"}, FAILED, .err = "silu"},
+    {"selftest of no device", {"selftest", "-d", "nothing"}, NO_DEVICE, .err = "nothing"},
+
     /* usage */
     {"an unknown command",
      {"genrate"},

@@ -6,6 +6,7 @@
 #include "device/risk.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -56,6 +57,36 @@ START_TEST(software_is_known_by_its_device)
     ck_assert_int_eq(pn_quirk_find("rusticl", "AMD Radeon RX 6600")->software, 0);
     ck_assert_int_eq(pn_quirk_find("Oclgrind", "Oclgrind Simulator")->software, 1);
     ck_assert_ptr_null(pn_quirk_find("ARM Platform", "Mali-G78"));
+}
+END_TEST
+
+static unsigned hidden(const char *platform, const char *name, const char *opencl)
+{
+    pencl_device_info info = {.driver = "1"};
+    snprintf(info.platform, sizeof info.platform, "%s", platform);
+    snprintf(info.name, sizeof info.name, "%s", name);
+    snprintf(info.opencl, sizeof info.opencl, "%s", opencl);
+    return pn_driver_faults_hide(&info);
+}
+
+START_TEST(faults_of_drivers_hide_capabilities)
+{
+    const char *snapdragon = "QUALCOMM Snapdragon(TM)";
+    const char *adreno = "QUALCOMM Adreno(TM)";
+    ck_assert_uint_eq(hidden(snapdragon, adreno, "OpenCL 2.0 QUALCOMM Compiler E031.37.12"),
+                      PN_CAP_SUBGROUPS);
+    ck_assert_uint_eq(hidden(snapdragon, adreno, "OpenCL 2.0 QUALCOMM Compiler E031.38.9.0"),
+                      PN_CAP_SUBGROUPS);
+    ck_assert_uint_eq(hidden(snapdragon, adreno, "OpenCL 2.0 QUALCOMM Compiler E031.38.11.0"), 0);
+    ck_assert_uint_eq(hidden(snapdragon, adreno, "OpenCL 3.0 QUALCOMM Compiler E031.41.03.64"), 0);
+    ck_assert_uint_eq(hidden(snapdragon, adreno, "OpenCL 3.0 QUALCOMM"), 0);
+    ck_assert_uint_eq(hidden("ARM Platform", "Mali-G78", "E031.37"), 0);
+    for (size_t i = 0; i < pn_n_driver_faults; i++) {
+        const pn_driver_fault *f = &pn_driver_faults[i];
+        ck_assert_msg(f->fault[0] != '\0' && f->source[0] != '\0' && f->platform[0] != '\0',
+                      "fault %zu", i);
+        ck_assert_int_eq(f->mark[0] == '\0', f->fixed[0] == '\0');
+    }
 }
 END_TEST
 
@@ -138,7 +169,7 @@ static pencl_status begin_and_end(pn_journal **journal, const char *what, pn_dea
 {
     pn_error_clear(ctx);
     pencl_status status = pn_risk_begin(journal, ctx, what, most);
-    pn_risk_end(*journal, what);
+    pn_risk_end(*journal, ctx, what);
     return status;
 }
 
@@ -186,6 +217,7 @@ Suite *suite_device_quirks(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, platforms_have_short_names);
     tcase_add_test(tcase, software_is_known_by_its_device);
+    tcase_add_test(tcase, faults_of_drivers_hide_capabilities);
     tcase_add_test(tcase, hide_and_limit_make_a_device_smaller);
     tcase_add_test(tcase, words_that_are_not_understood_are_errors);
     suite_add_tcase(suite, tcase);

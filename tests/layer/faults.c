@@ -46,6 +46,7 @@ static report *counters(void)
                         ? mmap(NULL, sizeof nowhere, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
                         : MAP_FAILED;
         found = map != MAP_FAILED ? map : &nowhere;
+        unsetenv("PENCL_FAULT_REPORT"); /* a process that this one starts is not counted */
     }
     return found;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CLBlast as a second opinion: the matmuls over stored weights, and a whole model. One process runs
  * them all, since each pays seconds for CLBlast's programs. */
+#include "plan/trial.h"
 #include "support/devices.h"
 #include "support/golden.h"
-#include "support/op_run.h"
 
 #include "pencl/pencl.h"
 
@@ -18,15 +18,21 @@ static int run_cases(pencl_ctx *ctx, pencl_device *device)
 {
     int n_runs = 0;
     for (const pn_op_case *row = pn_op_matmul.cases; row->name != NULL; row++) {
-        op_case c;
-        ck_assert_msg(op_case_make(&c, ctx, &pn_op_matmul, row) == PENCL_OK, "%s",
+        pn_case c;
+        ck_assert_msg(pn_case_make(&c, ctx, &pn_op_matmul, row) == PENCL_OK, "%s",
                       pencl_error_text(ctx));
-        for (int storage = OP_ALL_PLAIN; storage < OP_STORAGES; storage++) {
-            if (op_can_be_stored(&c, (op_storage)storage)) {
-                n_runs += op_run(device, &c, (op_storage)storage, "matmul_clblast");
+        for (int storage = PN_ALL_PLAIN; storage < PN_STORAGES; storage++) {
+            if (pn_case_can_be_stored(&c, (pn_storage)storage)) {
+                pn_trial trial;
+                pencl_status st =
+                    pn_trial_run(&trial, device, &c, (pn_storage)storage, "matmul_clblast");
+                ck_assert_msg(st == PENCL_OK && trial.fault.size == 0, "%s, stored %s: %s%s",
+                              row->name, pn_storage_name((pn_storage)storage),
+                              pencl_error_text(ctx), pn_text_get(&trial.fault));
+                n_runs += trial.taken;
             }
         }
-        op_case_free(&c);
+        pn_case_free(&c);
     }
     return n_runs;
 }

@@ -73,7 +73,9 @@ static int measure(work *w, const settings *s)
                                           .progress = work_reading,
                                           .stopped = work_stopped,
                                           .user = w};
-    int status = s->tokens_file != NULL ? read_file(&c, w, s->tokens_file) : read_text(&c, w, s);
+    int status = s->tokens_file != NULL
+                     ? corpus_file(&c, w, s->tokens_file)
+                     : corpus_text(&c, w, "perplexity", &s->prompt, s->use.context);
     interrupt_catch(NULL);
     if (status == EXIT_DONE && pencl_perplexity_run(&result, pencl_model_lm(w->model), c.ids,
                                                     c.n_texts, c.n, &how) != PENCL_OK) {

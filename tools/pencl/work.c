@@ -118,6 +118,7 @@ int work_device(work *w, const device_settings *on)
         work_failed(w);
         return missing ? EXIT_NO_DEVICE : EXIT_FAILED;
     }
+    pencl_ctx_set_probe(w->ctx, probe_kernels, w);
     const pencl_device_info *info = pencl_device_describe(w->device);
     work_tell(w, "device %s (%s): %s", info->id, info->name, pencl_device_reason(w->device));
     return EXIT_DONE;

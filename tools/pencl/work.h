@@ -108,6 +108,10 @@ double now_ms(void); /* of a clock that never jumps */
 /* spawn_posix.c: lets a child process load the drivers first, unless an earlier process survived
  * it: drivers are known to crash and to hang. */
 void probe_drivers(const work *w);
+/* The same for kernels: a pencl_probe_fn, whose `user` is the work. */
+int probe_kernels(void *user, const char *device, const char *const *kernels, size_t n_kernels);
+/* Ends this process unless it is called again within so many seconds; 0: within two minutes. */
+void probe_deadline(unsigned seconds);
 
 /* interrupt_posix.c: the first Ctrl-C is noted and stops the session, which may be NULL; the second
  * one ends the process. */

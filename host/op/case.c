@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes test cases of ops and compares outputs with their references. */
-#include "support/op_case.h"
+#include "op/case.h"
 
 #include "array/dtypes.h"
-#include "support/noise.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +10,31 @@
 #include <string.h>
 
 /* ---- filling ---- */
+
+/* Seeded noise, xorshift64*: the same on every machine. */
+typedef struct noise {
+    uint64_t state; /* not 0 */
+} noise;
+
+static uint64_t noise_next(noise *n)
+{
+    n->state ^= n->state >> 12;
+    n->state ^= n->state << 25;
+    n->state ^= n->state >> 27;
+    return n->state * 0x2545F4914F6CDD1DULL;
+}
+
+/* From 0 to below - 1. */
+static int64_t noise_below(noise *n, int64_t below)
+{
+    return (int64_t)((noise_next(n) >> 11) % (uint64_t)below);
+}
+
+/* From -1 to 1. */
+static float noise_float(noise *n)
+{
+    return (float)((double)(noise_next(n) >> 11) * 0x1p-52 - 1.0);
+}
 
 /* Value `i` of an input whose last axis has `last` entries. */
 static double value_of(const char *fill, noise *n, int64_t i, int64_t last)
@@ -71,7 +95,7 @@ static void fill_counts(const char *fill, int32_t *counts)
     counts[3] = 0;
 }
 
-static bool fill_input(case_data *d, const char *fill, noise *n)
+static bool fill_input(pn_case_data *d, const char *fill, noise *n)
 {
     const pn_dtype *dtype = pn_dtype_of(d->spec.dtype);
     int64_t count = pn_spec_count(&d->spec);
@@ -100,7 +124,7 @@ static bool fill_input(case_data *d, const char *fill, noise *n)
 
 /* ---- making ---- */
 
-static pencl_status make_data(case_data *d, pencl_ctx *ctx, const pn_spec *spec)
+static pencl_status make_data(pn_case_data *d, pencl_ctx *ctx, const pn_spec *spec)
 {
     d->spec = *spec;
     d->bytes = pn_spec_bytes(spec);
@@ -109,7 +133,7 @@ static pencl_status make_data(case_data *d, pencl_ctx *ctx, const pn_spec *spec)
 }
 
 /* "kv_seq seq" into the call's names. */
-static void read_names(op_case *c)
+static void read_names(pn_case *c)
 {
     const char *at = c->row->names != NULL ? c->row->names : "";
     for (at += strspn(at, " "); *at != '\0' && c->call.n_names < PN_MAX_NAMES;
@@ -120,7 +144,7 @@ static void read_names(op_case *c)
     }
 }
 
-static pn_ref_operand operand(case_data *d, int rows, pn_matrix *matrix)
+static pn_ref_operand operand(pn_case_data *d, int rows, pn_matrix *matrix)
 {
     pn_ref_operand o = {.data = d->plain, .view = pn_view_contiguous(&d->spec)};
     if (rows > 0) {
@@ -135,7 +159,7 @@ static pn_ref_operand operand(case_data *d, int rows, pn_matrix *matrix)
     return o;
 }
 
-static void run_reference(op_case *c)
+static void run_reference(pn_case *c)
 {
     pn_ref_operand in[PN_MAX_IN];
     pn_matrix matrices[PN_MAX_IN];
@@ -149,10 +173,10 @@ static void run_reference(op_case *c)
     c->def->ref(&c->call, in, &out);
 }
 
-pencl_status op_case_make(op_case *out, pencl_ctx *ctx, const pn_op_def *def, const pn_op_case *row)
+pencl_status pn_case_make(pn_case *out, pencl_ctx *ctx, const pn_op_def *def, const pn_op_case *row)
 {
     noise n = {.state = 0x9E3779B97F4A7C15ULL};
-    *out = (op_case){.def = def, .row = row, .call = {.def = def}};
+    *out = (pn_case){.def = def, .row = row, .call = {.def = def}};
     memcpy(out->call.num, row->num, sizeof row->num);
     read_names(out);
     for (int i = 0; i < PN_MAX_IN && row->in[i] != NULL; i++) {
@@ -171,7 +195,7 @@ pencl_status op_case_make(op_case *out, pencl_ctx *ctx, const pn_op_def *def, co
     return PENCL_OK;
 }
 
-void op_case_free(op_case *c)
+void pn_case_free(pn_case *c)
 {
     for (int i = 0; i < PN_MAX_IN; i++) {
         pn_free(c->in[i].plain);
@@ -181,16 +205,7 @@ void op_case_free(op_case *c)
 
 /* ---- comparing ---- */
 
-typedef struct difference {
-    double max_abs;
-    double max_rel;
-    double error; /* sums of squares */
-    double signal;
-    int64_t worst;
-    int64_t n_bad;
-} difference;
-
-static double element(const case_data *d, void *plain, int64_t i)
+static double element(const pn_case_data *d, void *plain, int64_t i)
 {
     pn_spec flat = {.dtype = d->spec.dtype, .n_axes = 1};
     flat.axes[0].size = pn_spec_count(&d->spec);
@@ -198,7 +213,7 @@ static double element(const case_data *d, void *plain, int64_t i)
     return pn_ref_get(&o, &i);
 }
 
-static double largest(const case_data *d)
+static double largest(const pn_case_data *d)
 {
     double top = 0;
     for (int64_t i = 0; i < pn_spec_count(&d->spec); i++) {
@@ -208,44 +223,39 @@ static double largest(const case_data *d)
     return top;
 }
 
-static difference measure(const op_case *c, void *plain)
+pn_difference pn_case_compare(const pn_case *c, void *plain)
 {
-    difference diff = {0};
     const pn_tolerance *tol = &c->def->tol;
-    double allowed = tol->absolute + tol->relative * largest(&c->expected);
+    pn_difference diff = {.allowed = tol->absolute + tol->relative * largest(&c->expected)};
+    double squares = 0;
     for (int64_t i = 0; i < pn_spec_count(&c->expected.spec); i++) {
         double want = element(&c->expected, c->expected.plain, i);
         double got = element(&c->expected, plain, i);
         double error = got == want || (isnan(got) && isnan(want)) ? 0 : fabs(got - want);
-        diff.error += error * error;
-        diff.signal += want * want;
-        diff.max_rel = fmax(diff.max_rel, want != 0 ? error / fabs(want) : 0);
-        if (!(error <= allowed)) { /* a NaN alone is never allowed */
+        diff.nmse += error * error;
+        squares += want * want;
+        diff.relative = fmax(diff.relative, want != 0 ? error / fabs(want) : 0);
+        if (!(error <= diff.allowed)) { /* a NaN alone is never allowed */
             diff.n_bad++;
         }
-        if (!(error <= diff.max_abs) && !isnan(diff.max_abs)) {
-            diff.max_abs = error;
+        if (!(error <= diff.largest) && !isnan(diff.largest)) {
+            diff.largest = error;
             diff.worst = i;
         }
     }
+    diff.nmse /= squares > 0 ? squares : 1;
     return diff;
 }
 
-bool op_case_compare(const op_case *c, void *plain, pn_text *report)
+void pn_case_explain(pn_text *out, const pn_case *c, void *plain, const pn_difference *difference)
 {
-    difference diff = measure(c, plain);
-    if (diff.n_bad == 0) {
-        return true;
-    }
     int64_t count = pn_spec_count(&c->expected.spec);
-    pn_text_add(report,
-                "%lld of %lld differ: max abs %.3g, max rel %.3g, NMSE %.3g, worst at %lld\n",
-                (long long)diff.n_bad, (long long)count, diff.max_abs, diff.max_rel,
-                diff.signal > 0 ? diff.error / diff.signal : diff.error, (long long)diff.worst);
-    for (int64_t i = 0; i < count && i < 6; i++) {
-        int64_t at = i < 5 ? i : diff.worst;
-        pn_text_add(report, "  [%lld] got %.9g, expected %.9g\n", (long long)at,
+    pn_text_add(out, "%lld of %lld differ: max abs %.3g of %.3g allowed, max rel %.3g, NMSE %.3g",
+                (long long)difference->n_bad, (long long)count, difference->largest,
+                difference->allowed, difference->relative, difference->nmse);
+    for (int64_t i = 0; i < count && i < 4; i++) {
+        int64_t at = i < 3 ? i : difference->worst;
+        pn_text_add(out, "%s [%lld] %.9g, expected %.9g", i == 0 ? ";" : ",", (long long)at,
                     element(&c->expected, plain, at), element(&c->expected, c->expected.plain, at));
     }
-    return false;
 }
