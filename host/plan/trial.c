@@ -171,15 +171,6 @@ static void free_run(run *r)
     }
 }
 
-pencl_status
-pn_trial_plan(pencl_device *device, const pn_case *c, pn_storage storage, const char *kernel)
-{
-    run r = {.ctx = pn_device_ctx(device), .device = device, .kase = c, .storage = storage};
-    pencl_status st = make(&r, kernel);
-    free_run(&r);
-    return st;
-}
-
 pencl_status pn_trial_run(
     pn_trial *out, pencl_device *device, const pn_case *c, pn_storage storage, const char *kernel)
 {

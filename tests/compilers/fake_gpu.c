@@ -193,6 +193,26 @@ clGetDeviceInfo(cl_device_id id, cl_device_info name, size_t room, void *to, siz
     }
 }
 
+EXPORT cl_int CL_API_CALL clCreateSubDevices(cl_device_id id,
+                                             const cl_device_partition_property *properties,
+                                             cl_uint room,
+                                             cl_device_id *to,
+                                             cl_uint *n)
+{
+    (void)id;
+    (void)properties;
+    (void)room;
+    (void)to;
+    (void)n;
+    return CL_DEVICE_PARTITION_FAILED;
+}
+
+EXPORT cl_int CL_API_CALL clReleaseDevice(cl_device_id id)
+{
+    (void)id;
+    return CL_SUCCESS;
+}
+
 /* ---- programs ---- */
 
 /* FNV-1a. */

@@ -6,8 +6,7 @@ registers, spills, local memory and waves with the table beside this file.
     kernels.py --build build/dev [--vendor intel|amd] [--all] [--update] [--keep FOLDER]
 
 The programs come from the library itself: a libOpenCL with a GPU that computes nothing (fake_gpu.c)
-writes them down while every case of every op is planned by every kernel (record.c) and while models
-run. The table has the programs of models on every device, and those of ops on the newest of each vendor,
+writes them down while every case of every op runs by every kernel, and while models run (record.c). The table has the programs of models on every device, and those of ops on the newest of each vendor,
 where those that differ in numbers only count as one. --all builds everything for every device and
 compares what is in the table. --update writes it. Exit status 77: no compiler.
 """
@@ -54,8 +53,7 @@ def record(build, vendor, folder):
         models["smollm2"] = os.environ["PENCL_TEST_MODEL"]
     for name, path in models.items():
         for n in PROMPTS:
-            run([build / "pencl", "bench", "-d", "gpu", "-m", path, "-p", str(n), "-n", "0", "-r", "1"],
-                RECORD_AS=f"* model {name}, {n} tokens", **fake)
+            run([build / "tests/record_kernels", path, str(n)], RECORD_AS=f"* model {name}, {n} tokens", **fake)
     run([build / "tests/record_kernels"], **fake)
 
 
