@@ -14,7 +14,7 @@
 #define LOADF(p, at)         ((p)[at])
 #define STOREF(p, at, value) ((p)[at] = (value))
 
-enum { SLICES = LANES / 4 };
+enum { SLICES = LANES / 4, HALF = LANES / 2 };
 
 #ifdef NORM
 #define X_SPACE    __local
@@ -93,18 +93,22 @@ static inline void multiply_slice(weights w,
 #endif
 }
 
-/* Adds up the slices: float r from room[t * LANES] on is then row r's sum for token t. */
+/* Adds up the slices: float r from room[t * HALF] on is then row r's sum for token t. */
 static inline void add_slices(const float4 *acc, __local float4 *room)
 {
     const uint lane = get_local_id(0);
-    for (uint t = 0; t < TOKENS; t++) {
-        room[t * LANES + lane] = acc[t];
+    for (uint t = 0; t < TOKENS && lane >= HALF; t++) {
+        room[t * HALF + lane - HALF] = acc[t];
     }
-    for (uint n = LANES / 2; n >= 4; n /= 2) {
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (uint t = 0; t < TOKENS && lane < HALF; t++) {
+        room[t * HALF + lane] += acc[t];
+    }
+    for (uint n = HALF / 2; n >= 4; n /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);
         if (lane < n) {
             for (uint t = 0; t < TOKENS; t++) {
-                room[t * LANES + lane] += room[t * LANES + lane + n];
+                room[t * HALF + lane] += room[t * HALF + lane + n];
             }
         }
     }
@@ -119,7 +123,7 @@ matmul_simt(__global const float *x_in,
             const uint tokens,
             const uint first PART_PARAMS)
 {
-    __local float4 room[VALUES * TOKENS * LANES];
+    __local float4 room[VALUES * TOKENS * HALF];
     const uint lane = get_local_id(0);
     const uint tile = first + get_group_id(0);
     const uint token = get_group_id(1) * TOKENS;
@@ -141,15 +145,15 @@ matmul_simt(__global const float *x_in,
     for (uint n = 0; n < VALUES; n++) {
         OPEN_VALUE(n, w)
         multiply_slice(w, row + lane % 4 * 4, x, x_step, token, tokens, acc);
-        add_slices(acc, room + n * TOKENS * LANES);
+        add_slices(acc, room + n * TOKENS * HALF);
     }
     /* 16 lanes a token. */
     const uint t = lane / 16;
     const uint r = lane % 16;
     if (t < TOKENS && token + t < tokens && row + r < rows) {
-        __local const float *v = (__local const float *)(room + t * LANES) + r;
+        __local const float *v = (__local const float *)(room + t * HALF) + r;
         const float v0 = v[0];
-        const float v1 = v[(VALUES - 1) * TOKENS * LANES * 4];
+        const float v1 = v[(VALUES - 1) * TOKENS * HALF * 4];
         PUT(tile, token + t, row + r, v0, v1)
     }
 }

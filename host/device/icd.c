@@ -3,6 +3,7 @@
 #include "device/icd.h"
 
 #include "base/os.h"
+#include "device/loader.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,6 +97,14 @@ static const char *base_name(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
+/* A libOpenCL that is itself a driver, as on phones, has platforms with anything inside. */
+static bool is_installable(cl_platform_id platform)
+{
+    size_t size = 0;
+    return pn_opencl()->clGetPlatformInfo(platform, CL_PLATFORM_ICD_SUFFIX_KHR, 0, NULL, &size) ==
+           CL_SUCCESS;
+}
+
 /* Platforms of an installable driver start with a pointer to their table of functions
  * (cl_khr_icd); the library that holds the first one is the driver. */
 bool pn_icd_yields(const pn_icd *icd, const cl_platform_id *platforms, size_t n)
@@ -103,6 +112,9 @@ bool pn_icd_yields(const pn_icd *icd, const cl_platform_id *platforms, size_t n)
     for (size_t i = 0; i < n; i++) {
         char path[PN_PATH_MAX];
         void **dispatch = NULL;
+        if (!is_installable(platforms[i])) {
+            continue;
+        }
         memcpy(&dispatch, platforms[i], sizeof(void *));
         if (dispatch != NULL && pn_library_path(path, sizeof path, dispatch[0]) &&
             strcmp(base_name(path), base_name(icd->library)) == 0) {

@@ -106,6 +106,19 @@ static void bad_icds(judge *j)
     }
 }
 
+/* The group is render or video, as a rule; root's is nobody's to join, and a number without a name
+ * is a group outside of this container. */
+static void mend_node(pencl_finding *f, const pencl_render_node *node)
+{
+    if (strcmp(node->group, "root") == 0) {
+        MEND(f, "sudo chgrp render %.100s && sudo chmod g+rw %.100s", node->path, node->path);
+    } else if (node->group[strspn(node->group, "0123456789")] == '\0') {
+        MEND(f, "start the container with --group-add %s", node->group);
+    } else {
+        MEND(f, "sudo usermod -a -G %s \"$USER\", then log in again", node->group);
+    }
+}
+
 static void no_permission(judge *j)
 {
     for (size_t i = 0; i < j->m->n_nodes; i++) {
@@ -114,7 +127,7 @@ static void no_permission(judge *j)
             pencl_finding *f = find(j, "no-permission", FAULT);
             WHAT(f, "no permission to use %s, which belongs to the group %s", node->path,
                  node->group);
-            MEND(f, "sudo usermod -a -G %s \"$USER\", then log in again", node->group);
+            mend_node(f, node);
         }
     }
 }

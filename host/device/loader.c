@@ -13,18 +13,28 @@
 #include <stdio.h>
 #include <string.h>
 
+#if defined(__LP64__)
+#define ANDROID(root, name) root "/lib64/" name
+#else
+#define ANDROID(root, name) root "/lib/" name
+#endif
+
 static const char *const names[] = {
 #if defined(__APPLE__)
     "/System/Library/Frameworks/OpenCL.framework/OpenCL",
 #elif defined(__ANDROID__)
+    /* Apps find only the vendor's libraries that it made public: the others need their full path.
+     * Mali's OpenCL may be inside its OpenGL library. */
     "libOpenCL.so",
-    "/vendor/lib64/libOpenCL.so",
-    "/system/vendor/lib64/libOpenCL.so",
-    "/system/lib64/libOpenCL.so",
+    ANDROID("/vendor", "libOpenCL.so"),
+    ANDROID("/system/vendor", "libOpenCL.so"),
+    ANDROID("/system", "libOpenCL.so"),
     "libOpenCL-pixel.so",
-    "/vendor/lib64/egl/libGLES_mali.so",
-    "/system/vendor/lib64/egl/libGLES_mali.so",
+    ANDROID("/vendor", "libOpenCL-pixel.so"),
+    ANDROID("/vendor", "egl/libGLES_mali.so"),
+    ANDROID("/system/vendor", "egl/libGLES_mali.so"),
     "libPVROCL.so",
+    ANDROID("/vendor", "libPVROCL.so"),
 #elif defined(_WIN32)
     "OpenCL.dll",
 #else
@@ -47,11 +57,13 @@ static struct {
     char tried[1024];
 } process;
 
+/* A name, and what is wrong with it, other than that there is no such library. */
 static void say_tried(const char *name, const char *what, const char *detail)
 {
     size_t used = strlen(process.tried);
-    snprintf(process.tried + used, sizeof process.tried - used, "%s%s (%s%s)",
-             used == 0 ? "" : ", ", name, what, detail);
+    bool plain = *what == '\0';
+    snprintf(process.tried + used, sizeof process.tried - used, "%s%s%s%s%s%s",
+             used == 0 ? "" : ", ", name, plain ? "" : " (", what, detail, plain ? "" : ")");
 }
 
 /* Fills one slot of the table; POSIX wants the detour over a pointer to an object. */
@@ -66,7 +78,7 @@ static bool open_one(const char *name)
 {
     void *library = pn_library_open(name);
     if (library == NULL) {
-        say_tried(name, "cannot be loaded", "");
+        say_tried(name, pn_file_exists(name) ? "cannot be loaded" : "", "");
         return false;
     }
 #define PN_CL_FIND(function)                                                                       \

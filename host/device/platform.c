@@ -174,7 +174,7 @@ static bool list_opencl(pn_listing *l, const pn_limits *limits)
     if (cl == NULL) {
         pencl_platform_info *row = add_platform(l, "OpenCL");
         if (row != NULL) {
-            snprintf(row->error, sizeof row->error, "no libOpenCL was found; tried %.220s",
+            snprintf(row->error, sizeof row->error, "no libOpenCL was found; tried %.440s",
                      pn_opencl_tried());
         }
         return row != NULL;

@@ -10,7 +10,8 @@ enum {
     MAX_TOKENS = 4,      /* a lane's sums of matmul_simt */
     FEW_TOKENS = 8,      /* up to here reading the weights twice beats half-empty tiles */
     TOKENS_A_GROUP = 64, /* of matmul_simt_tile */
-    LOCAL_SPARE = 1024,  /* bytes of local memory that drivers keep for themselves */
+    LOCAL_MOST = 32768,  /* bytes of local memory: with more, half of a device would stay empty */
+    LOCAL_SPARE = 1024,  /* bytes of it that drivers keep for themselves */
 };
 
 /* No launch takes longer than 100 ms where this much is done in it. */
@@ -31,9 +32,9 @@ static int64_t tokens_a_group(const pn_mm *mm)
 static bool norm_here(const pn_mm *mm, const pn_task *t, const pn_caps *caps)
 {
     int64_t tokens = tokens_a_group(mm);
-    int64_t sums = tokens * LANES * 16 * (t->joint ? 2 : 1);
-    return mm->regular && tokens * mm->cols * (int64_t)sizeof(float) + sums + LOCAL_SPARE <=
-                              (int64_t)caps->local_bytes;
+    int64_t sums = tokens * LANES / 2 * 16 * (t->joint ? 2 : 1);
+    int64_t most = caps->local_bytes < LOCAL_MOST ? (int64_t)caps->local_bytes : LOCAL_MOST;
+    return mm->regular && tokens * mm->cols * (int64_t)sizeof(float) + sums + LOCAL_SPARE <= most;
 }
 
 static bool packs(const pn_mm *mm, const pn_task *t, const pn_caps *caps)

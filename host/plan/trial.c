@@ -143,17 +143,41 @@ static pencl_status run_plan(pn_trial *out, run *r)
     return compare(out, r);
 }
 
-static pencl_status make_and_run(pn_trial *out, run *r, const char *kernel)
+static pencl_status make(run *r, const char *kernel)
 {
     pencl_value *value = NULL;
     PENCL_TRY(trace(r, &value));
     PENCL_TRY(mark(r));
     const pn_plan_options options = {
         .pool = r->pool, .passes = "none", .kernel = kernel, .trial = true};
-    PENCL_TRY(pn_plan_new(&r->plan, r->graph, &value, 1, &options));
+    return pn_plan_new(&r->plan, r->graph, &value, 1, &options);
+}
+
+static pencl_status make_and_run(pn_trial *out, run *r, const char *kernel)
+{
+    PENCL_TRY(make(r, kernel));
     const pn_task *t = r->plan->ir->tasks[0];
     out->taken = kernel == NULL || t->chosen != NULL;
     return out->taken ? run_plan(out, r) : PENCL_OK;
+}
+
+static void free_run(run *r)
+{
+    pn_plan_free(r->plan);
+    pn_pool_free(r->pool);
+    pencl_graph_free(r->graph);
+    for (int i = 0; i < PN_MAX_IN; i++) {
+        pn_store_free(r->stores[i]);
+    }
+}
+
+pencl_status
+pn_trial_plan(pencl_device *device, const pn_case *c, pn_storage storage, const char *kernel)
+{
+    run r = {.ctx = pn_device_ctx(device), .device = device, .kase = c, .storage = storage};
+    pencl_status st = make(&r, kernel);
+    free_run(&r);
+    return st;
 }
 
 pencl_status pn_trial_run(
@@ -162,11 +186,6 @@ pencl_status pn_trial_run(
     run r = {.ctx = pn_device_ctx(device), .device = device, .kase = c, .storage = storage};
     *out = (pn_trial){0};
     pencl_status st = make_and_run(out, &r, kernel);
-    pn_plan_free(r.plan);
-    pn_pool_free(r.pool);
-    pencl_graph_free(r.graph);
-    for (int i = 0; i < PN_MAX_IN; i++) {
-        pn_store_free(r.stores[i]);
-    }
+    free_run(&r);
     return st;
 }

@@ -23,5 +23,9 @@ typedef struct pn_trial {
  */
 pencl_status pn_trial_run(
     pn_trial *out, pencl_device *device, const pn_case *c, pn_storage storage, const char *kernel);
+/* The same up to the point where something would run. A kernel that does not take the case plans
+ * nothing. */
+pencl_status
+pn_trial_plan(pencl_device *device, const pn_case *c, pn_storage storage, const char *kernel);
 
 #endif

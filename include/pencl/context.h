@@ -80,7 +80,7 @@ typedef struct pencl_device_info {
 typedef struct pencl_platform_info {
     char name[128];
     int n_devices;
-    char error[256]; /* "" or what went wrong with the platform or its .icd file */
+    char error[512]; /* "" or what went wrong with the platform or its .icd file */
 } pencl_platform_info;
 
 /* Every device of every platform, then `ref`. A platform that fails is a row with its error and

@@ -115,6 +115,11 @@ static const command_row rows[] = {
      DONE,
      .out = "/nonexistent",
      .env = "PENCL_OPENCL=/nonexistent"},
+    {"a file that is no library",
+     {"devices"},
+     DONE,
+     .out = "tiny_q8_0.gguf (cannot be loaded)",
+     .env = "PENCL_OPENCL=" TINY},
     {"no libOpenCL",
      {"generate", "-d", "gpu", "-m", TINY, PROMPT},
      NO_DEVICE,
@@ -218,6 +223,19 @@ START_TEST(command_line)
 }
 END_TEST
 
+/* Not even a home: no store, no locale, no PATH. */
+START_TEST(an_empty_environment)
+{
+    clearenv();
+    const command_row row = {"an empty environment",
+                             {"generate", ON_REF, PROMPT, "-n", "1", "--temp", "0"},
+                             DONE,
+                             .err = "pencl: ref",
+                             .env = "PENCL_OPENCL=/nonexistent"};
+    command_check(&row, folder);
+}
+END_TEST
+
 Suite *suite_cli_cli(void);
 Suite *suite_cli_cli(void)
 {
@@ -226,6 +244,7 @@ Suite *suite_cli_cli(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, command_line, 0, (int)(sizeof rows / sizeof rows[0]));
+    tcase_add_test(tcase, an_empty_environment);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -157,6 +157,27 @@ static char *without_name(char *text, const char *name)
     return replace(text, part, "/user\"");
 }
 
+/* Everybody's home: "/home/ada" becomes "/home/user". */
+static char *without_homes(char *text)
+{
+    static const char home[] = "/home/";
+    for (char *at = text; at != NULL && (at = strstr(at, home)) != NULL;) {
+        char name[256];
+        at += strlen(home);
+        size_t n = strcspn(at, "/\":; ");
+        bool done = n == 4 && strncmp(at, "user", n) == 0;
+        if (n == 0 || n >= sizeof name - 1 || done) {
+            continue;
+        }
+        memcpy(name, at, n);
+        name[n] = '\0';
+        char part[sizeof name + sizeof home];
+        snprintf(part, sizeof part, "%s%s", home, name);
+        at = text = replace(text, part, "/home/user");
+    }
+    return text;
+}
+
 char *doctor_report(const visit *v)
 {
     json_t *document = doctor_json(v);
@@ -164,5 +185,5 @@ char *doctor_report(const visit *v)
     json_decref(document);
     text = replace(text, getenv("HOME"), "~");
     text = without_name(text, getenv("USER"));
-    return without_name(text, getenv("LOGNAME"));
+    return without_homes(without_name(text, getenv("LOGNAME")));
 }

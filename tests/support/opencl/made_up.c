@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A libOpenCL of made-up platforms and devices for PENCL_OPENCL; nothing can be opened. The
- * environment variable MADE_UP names the machine: "twins", "old", "mesa", "rusticl". */
+ * environment variable MADE_UP names the machine: "twins", "old", "mesa", "rusticl",
+ * "intel", "single". */
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include <CL/cl.h>
@@ -34,6 +35,7 @@ static struct _cl_platform_id platforms[] = {
     {NULL, "rusticl", "rusticl"},
     {NULL, "intel", "Intel(R) OpenCL Graphics"},
     {NULL, "rusticl", "Intel(R) OpenCL Graphics"},
+    {NULL, "single", "AMD Accelerated Parallel Processing"},
 };
 enum { N_PLATFORMS = sizeof platforms / sizeof platforms[0] };
 
@@ -47,6 +49,7 @@ static struct _cl_device_id devices[] = {
     {4, "AMD Radeon (radeonsi)", "AMD", "OpenCL 3.0", CL_DEVICE_TYPE_GPU, 0},
     {6, "Intel(R) Iris(R) Xe", "Intel(R) Corporation", "OpenCL 3.0 NEO", CL_DEVICE_TYPE_GPU, 0},
     {7, "Intel(R) Iris(R) Xe", "Intel(R) Corporation", "OpenCL 3.0 NEO", CL_DEVICE_TYPE_GPU, 0},
+    {8, "gfx1030", AMD, "OpenCL 2.0 AMD-APP", CL_DEVICE_TYPE_GPU, 0x03},
 };
 enum { N_DEVICES = sizeof devices / sizeof devices[0] };
 
