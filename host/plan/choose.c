@@ -42,28 +42,28 @@ static bool trusted(const pn_candidate *c, const pn_task *t, pencl_device *devic
 }
 
 static const pn_candidate *
-first_of(const pn_task *t, pencl_device *device, pn_family family, bool trial)
+first_of(const pn_task *t, pencl_device *device, pn_family family, bool all)
 {
     char why[512];
     const pn_caps *caps = pn_device_caps(device);
     for (const pn_candidate *c = candidates_of(t); c != NULL && c->name != NULL; c++) {
         if (c->family == family && !c->forced_only && runs(c, t, caps) &&
-            (trial || trusted(c, t, device, why))) {
+            (all || trusted(c, t, device, why))) {
             return c;
         }
     }
     return NULL;
 }
 
-static const pn_candidate *choose(const pn_task *t, pencl_device *device, bool trial)
+static const pn_candidate *choose(const pn_task *t, pencl_device *device, bool all)
 {
     bool wide = pn_device_caps(device)->wide;
-    const pn_candidate *c = first_of(t, device, wide ? PN_WIDE : PN_SIMT, trial);
+    const pn_candidate *c = first_of(t, device, wide ? PN_WIDE : PN_SIMT, all);
     if (c == NULL) {
-        c = first_of(t, device, PN_ANY, trial);
+        c = first_of(t, device, PN_ANY, all);
     }
     if (c == NULL) {
-        c = first_of(t, device, wide ? PN_SIMT : PN_WIDE, trial);
+        c = first_of(t, device, wide ? PN_SIMT : PN_WIDE, all);
     }
     return c;
 }
@@ -122,6 +122,7 @@ static void note_untried(pn_text *names, const pn_plan *plan, const pn_task *t)
 static pencl_status choose_all(pn_plan *plan, const pn_plan_options *options, pn_text *untried)
 {
     const pn_caps *caps = pn_device_caps(plan->device);
+    bool all = options->trial || plan->checked; /* PENCL_CHECK wants to see what is wrong */
     for (int i = 0; i < plan->ir->n_tasks; i++) {
         pn_task *t = plan->ir->tasks[i];
         if (plan->is_ref || t->call->def->flags & PN_OP_HOST || is_empty(t)) {
@@ -131,11 +132,11 @@ static pencl_status choose_all(pn_plan *plan, const pn_plan_options *options, pn
         if (t->chosen != NULL || (options->trial && options->kernel != NULL)) {
             continue;
         }
-        t->chosen = choose(t, plan->device, options->trial);
+        t->chosen = choose(t, plan->device, all);
         if (t->chosen == NULL) {
             return none_left(plan, t);
         }
-        if (!options->trial) {
+        if (!all) {
             note_untried(untried, plan, t);
         }
     }
