@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// attention_simt: attention for GPUs, a group of 64 work-items for each query row.
+// attention_simt, attention_simt_subgroup: attention for GPUs, a group of 64 work-items for each
+// query row.
 #include "lib/attention.clh"
 #include "lib/exp.clh"
-#include "lib/row_group.clh"
+#include "lib/group.clh"
 
 enum { PER_LANE = (DIM + LANES - 1) / LANES }; // entries of the result that a lane sums up
 
 // Lanes are slots while scores are taken (rows16 keys: neighbours read neighbours), then entries of
 // the head while values are summed. Global size: (rows * LANES, groups).
-__kernel __attribute__((reqd_work_group_size(64, 1, 1)))
-void attention_simt(ATTENTION_PARAMS)
+GROUP_KERNEL(attention_simt, attention_simt, attention_simt_subgroup)(ATTENTION_PARAMS)
 {
     ATTENTION_BEGIN
     __local float query[DIM];
@@ -46,8 +46,9 @@ void attention_simt(ATTENTION_PARAMS)
         const float by = exp_of_negative(top - now);
         const float p = exp_of_negative(s - now);
         prob[lane] = p;
-        total = total * by + lanes_sum(p, shared); // its barriers also publish prob
+        total = total * by + lanes_sum(p, shared);
         top = now;
+        barrier(CLK_LOCAL_MEM_FENCE); // prob is written
         const int n = min((int)LANES, kv_len - block);
         for (int i = 0; i < PER_LANE; i++) {
             const int d = i * LANES + lane;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// best_row, best_lanes, best_wide: indices of the K best entries of rows, best first. An entry
-// comes after another when it is smaller, or equal with a higher index; NaN never wins. SMALLEST
-// turns the order round.
+// best_row, best_lanes, best_subgroup, best_wide: indices of the K best entries of rows, best first.
+// An entry comes after another when it is smaller, or equal with a higher index; NaN never wins.
+// SMALLEST turns the order round.
 //
 // Each of the K rounds reads the row again: simple, and fast enough for the K that samplers take.
-#include "lib/row_group.clh"
+#include "lib/group.clh"
 #include "lib/rows.clh"
 
 #ifndef K
@@ -61,25 +61,24 @@ static inline int is_better(VALUE value, int at, entry than)
         }                                                                                          \
     }
 
-// One work-item a row, any strides.
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void best_row(ROW_PARAMS)
+static inline entry better_of(entry a, entry b)
 {
-    const int row = get_global_id(0);
-    entry last = no_entry();
-    for (int k = 0; k < K; k++) {
-        entry best = no_entry();
-        for (int i = 0; i < cols; i++) {
-            OFFER(best, X(row, i), i, last)
-        }
-        OUT_PUT(out, out_at + OUT_AT(row, k), INDEX(best));
-        last = best;
-    }
+    return is_better(b.value, b.at, a) ? b : a;
 }
 
+#ifdef GROUP_SUBGROUPS
+static inline entry best_of_subgroup(entry e)
+{
+    entry best;
+    best.value = sub_group_reduce_max(e.value);
+    best.at = sub_group_reduce_min(e.value == best.value ? e.at : NONE);
+    return best;
+}
+#endif
+GROUP_REDUCTION(lanes_best, entry, better_of, best_of_subgroup)
+
 // One group of LANES work-items a row, any strides.
-__kernel __attribute__((reqd_work_group_size(64, 1, 1)))
-void best_lanes(ROW_PARAMS)
+GROUP_KERNEL(best_row, best_lanes, best_subgroup)(ROW_PARAMS)
 {
     __local entry shared[LANES];
     const int row = get_group_id(0);
@@ -90,19 +89,7 @@ void best_lanes(ROW_PARAMS)
         for (int i = lane; i < cols; i += LANES) {
             OFFER(best, X(row, i), i, last)
         }
-        shared[lane] = best;
-        for (int half_way = LANES / 2; half_way > 0; half_way /= 2) {
-            barrier(CLK_LOCAL_MEM_FENCE);
-            if (lane < half_way) {
-                const entry other = shared[lane + half_way];
-                if (is_better(other.value, other.at, shared[lane])) {
-                    shared[lane] = other;
-                }
-            }
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-        last = shared[0];
-        barrier(CLK_LOCAL_MEM_FENCE);
+        last = lanes_best(best, shared);
         if (lane == 0) {
             OUT_PUT(out, out_at + OUT_AT(row, k), INDEX(last));
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // cumsum_row, cumsum_lanes: each element becomes the sum of its row up to and with it.
-#include "lib/row_group.clh"
+#include "lib/group.clh"
 #include "lib/rows.clh"
 
 #if defined(INTEGERS) && INTEGERS

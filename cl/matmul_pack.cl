@@ -12,7 +12,7 @@
 #define F            float
 #define LOADF(p, at) ((p)[at])
 #include "lib/norm.clh"
-#include "lib/row_group.clh"
+#include "lib/group.clh"
 
 #define X(row, col) X_GET(x, x_at + X_AT(row, col))
 

@@ -2,7 +2,7 @@
 /* matmul_rows: stored weights of any element type in any layout, element by element; for layouts
  * that have no kernel of their own. A work-group's LANES are 16 rows by 4 slices of the columns. */
 #include "lib/parts.clh"
-#include "lib/row_group.clh"
+#include "lib/group.clh"
 #include "lib/weights.clh"
 
 #define F                    float

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// reduce_row, reduce_lanes, reduce_wide: a row becomes one number.
+// reduce_row, reduce_lanes, reduce_subgroup, reduce_wide: a row becomes one number.
 //
 // The host defines REDUCE_sum, _mean, _max, _min, _all_true or _any_true and says whether the
 // elements are INTEGERS. A reduction is where it starts (FIRST), what an element counts for (TERM),
-// how two are joined (JOIN) and what becomes of the whole (DONE).
-#include "lib/row_group.clh"
+// how two are joined (JOIN), or those of a subgroup (SUBGROUP_JOIN), and what becomes of the whole
+// (DONE).
+#include "lib/group.clh"
 #include "lib/rows.clh"
 
 #ifndef INTEGERS
@@ -18,16 +19,19 @@
 #define FIRST      1
 #define TERM(x)    ((x) != 0)
 #define JOIN(a, b) ((a) & (b))
+#define SUBGROUP_JOIN sub_group_reduce_min
 #elif defined(REDUCE_any_true)
 #define ACC        int
 #define FIRST      0
 #define TERM(x)    ((x) != 0)
 #define JOIN(a, b) ((a) | (b))
+#define SUBGROUP_JOIN sub_group_reduce_max
 #elif defined(REDUCE_sum) && INTEGERS
 #define ACC        uint // wraps around
 #define FIRST      0
 #define TERM(x)    as_uint(x)
 #define JOIN(a, b) ((a) + (b))
+#define SUBGROUP_JOIN sub_group_reduce_add
 #undef DONE
 #define DONE(all)  as_int(all)
 #elif defined(REDUCE_max) && INTEGERS
@@ -35,11 +39,13 @@
 #define FIRST      INT_MIN
 #define TERM(x)    (x)
 #define JOIN(a, b) max(a, b)
+#define SUBGROUP_JOIN sub_group_reduce_max
 #elif defined(REDUCE_min) && INTEGERS
 #define ACC        int
 #define FIRST      INT_MAX
 #define TERM(x)    (x)
 #define JOIN(a, b) min(a, b)
+#define SUBGROUP_JOIN sub_group_reduce_min
 #else
 #define ACC        float
 #define ACC16      float16
@@ -47,12 +53,15 @@
 #if defined(REDUCE_max) // NaN wins
 #define FIRST      (-INFINITY)
 #define JOIN(a, b) select(a, b, (b) > (a) || (b) != (b))
+#define SUBGROUP_JOIN(a) (sub_group_any((a) != (a)) ? NAN : sub_group_reduce_max(a))
 #elif defined(REDUCE_min)
 #define FIRST      INFINITY
 #define JOIN(a, b) select(a, b, (b) < (a) || (b) != (b))
+#define SUBGROUP_JOIN(a) (sub_group_any((a) != (a)) ? NAN : sub_group_reduce_min(a))
 #else
 #define FIRST      0.0f
 #define JOIN(a, b) ((a) + (b))
+#define SUBGROUP_JOIN sub_group_reduce_add
 #endif
 #if defined(REDUCE_mean)
 #undef DONE
@@ -60,22 +69,10 @@
 #endif
 #endif
 
-// One work-item a row, any strides.
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void reduce_row(ROW_PARAMS)
-{
-    const int row = get_global_id(0);
-    ACC all = FIRST;
-    for (int i = 0; i < cols; i++) {
-        const ACC term = TERM(X(row, i));
-        all = JOIN(all, term);
-    }
-    OUT_PUT(out, out_at + OUT_AT(row, 0), DONE(all));
-}
+GROUP_REDUCTION(lanes_join, ACC, JOIN, SUBGROUP_JOIN)
 
 // One group of LANES work-items a row, any strides.
-__kernel __attribute__((reqd_work_group_size(64, 1, 1)))
-void reduce_lanes(ROW_PARAMS)
+GROUP_KERNEL(reduce_row, reduce_lanes, reduce_subgroup)(ROW_PARAMS)
 {
     __local ACC shared[LANES];
     const int row = get_group_id(0);
@@ -85,16 +82,9 @@ void reduce_lanes(ROW_PARAMS)
         const ACC term = TERM(X(row, i));
         all = JOIN(all, term);
     }
-    shared[lane] = all;
-    for (int half_way = LANES / 2; half_way > 0; half_way /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (lane < half_way) {
-            const ACC other = shared[lane + half_way];
-            shared[lane] = JOIN(shared[lane], other);
-        }
-    }
+    all = lanes_join(all, shared);
     if (lane == 0) {
-        OUT_PUT(out, out_at + OUT_AT(row, 0), DONE(shared[0]));
+        OUT_PUT(out, out_at + OUT_AT(row, 0), DONE(all));
     }
 }
 

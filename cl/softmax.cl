@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// softmax_row, softmax_lanes, softmax_wide: exp(x - max) / sum along rows. A row whose every entry
-// is the mask's value gives zeros.
+// softmax_row, softmax_lanes, softmax_subgroup, softmax_wide: exp(x - max) / sum along rows. A row
+// whose every entry is the mask's value gives zeros.
 #include "lib/exp.clh"
-#include "lib/row_group.clh"
+#include "lib/group.clh"
 #include "lib/lanes.clh"
 #include "lib/rows.clh"
 
@@ -14,28 +14,8 @@ static inline float scale_of(float top, float sum)
     return top <= MASKED ? 0.0f : 1.0f / sum;
 }
 
-// One work-item a row, any strides.
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void softmax_row(ROW_PARAMS)
-{
-    const int row = get_global_id(0);
-    float top = -INFINITY;
-    for (int i = 0; i < cols; i++) {
-        top = fmax(top, X(row, i));
-    }
-    float sum = 0.0f;
-    for (int i = 0; i < cols; i++) {
-        sum += exp_of_negative(X(row, i) - top);
-    }
-    const float scale = scale_of(top, sum);
-    for (int i = 0; i < cols; i++) {
-        OUT_PUT(out, out_at + OUT_AT(row, i), exp_of_negative(X(row, i) - top) * scale);
-    }
-}
-
 // One group of LANES work-items a row, any strides.
-__kernel __attribute__((reqd_work_group_size(64, 1, 1)))
-void softmax_lanes(ROW_PARAMS)
+GROUP_KERNEL(softmax_row, softmax_lanes, softmax_subgroup)(ROW_PARAMS)
 {
     __local float shared[LANES];
     const int row = get_group_id(0);

@@ -7,13 +7,15 @@
 #include "device/cl.h"
 #include "device/device.h"
 
-/* PENCL_HIDE=fp16,subgroups,dot,images and PENCL_LIMIT=alloc:1M,wg:64,local:16K,mem:1G. */
+/* PENCL_HIDE=fp16,subgroups,dot,images and PENCL_LIMIT=alloc:1M,wg:64,local:16K,mem:1G,subgroup:16.
+ */
 typedef struct pn_limits {
     unsigned hide; /* PN_CAP_ bits */
     uint64_t max_alloc;
     uint64_t memory;
     uint64_t local_bytes;
-    size_t max_work_group; /* 0 in these four: no limit */
+    size_t max_work_group;
+    uint64_t subgroup; /* 0 in these five: no limit */
 } pn_limits;
 
 /* Reads both; E_ARG names a word that is not understood. */

@@ -27,9 +27,10 @@ typedef struct pn_caps {
     uint64_t cache; /* bytes of the last cache before the memory, as far as anybody tells */
     uint64_t local_bytes;
     size_t max_work_group;
-    uint32_t subgroups[8]; /* 0-terminated */
-    uint32_t align;        /* bytes; base addresses and buffer offsets are multiples of it */
-    uint32_t float_width;  /* native lanes of float: 4, 8 or 16; 1 on GPUs */
+    uint32_t subgroups[8];  /* sizes, 0-terminated */
+    uint32_t subgroup_size; /* of several, the one to build kernels for; 0: the compiler picks */
+    uint32_t align;         /* bytes; base addresses and buffer offsets are multiples of it */
+    uint32_t float_width;   /* native lanes of float: 4, 8 or 16; 1 on GPUs */
 } pn_caps;
 
 const pn_caps *pn_device_caps(const pencl_device *device);

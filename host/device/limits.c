@@ -69,6 +69,8 @@ static bool read_limit(pn_limits *out, const char *word)
         out->local_bytes = size;
     } else if (strncmp(word, "wg:", 3) == 0) {
         out->max_work_group = (size_t)size;
+    } else if (strncmp(word, "subgroup:", 9) == 0) {
+        out->subgroup = size;
     } else {
         return false;
     }
@@ -100,7 +102,8 @@ pencl_status pn_limits_read(pn_limits *out, pencl_ctx *ctx)
 {
     *out = (pn_limits){0};
     PENCL_TRY(read_words(out, ctx, "PENCL_HIDE", read_hide, "fp16,subgroups,dot,images"));
-    return read_words(out, ctx, "PENCL_LIMIT", read_limit, "alloc:1M,wg:64,local:16K,mem:1G");
+    return read_words(out, ctx, "PENCL_LIMIT", read_limit,
+                      "alloc:1M,wg:64,local:16K,mem:1G,subgroup:16");
 }
 
 static uint64_t smaller(uint64_t value, uint64_t limit)
@@ -108,11 +111,28 @@ static uint64_t smaller(uint64_t value, uint64_t limit)
     return limit != 0 && limit < value ? limit : value;
 }
 
+/* The only size left is `size`; a device that does not have it has no subgroups then. */
+static void keep_subgroup(pn_caps *caps, uint64_t size)
+{
+    bool several = caps->subgroups[0] != 0 && caps->subgroups[1] != 0;
+    bool found = false;
+    for (size_t i = 0; i < PN_COUNT(caps->subgroups); i++) {
+        found = found || (caps->subgroups[i] == size && size != 0);
+        caps->subgroups[i] = 0;
+    }
+    if (found) {
+        caps->subgroups[0] = (uint32_t)size;
+        caps->subgroup_size = several ? (uint32_t)size : 0;
+    } else {
+        caps->has &= ~(unsigned)PN_CAP_SUBGROUPS;
+    }
+}
+
 void pn_limits_apply(pn_caps *caps, const pn_limits *limits)
 {
     caps->has &= ~limits->hide;
-    if (limits->hide & PN_CAP_SUBGROUPS) {
-        memset(caps->subgroups, 0, sizeof caps->subgroups);
+    if (limits->subgroup != 0 || limits->hide & PN_CAP_SUBGROUPS) {
+        keep_subgroup(caps, limits->hide & PN_CAP_SUBGROUPS ? 0 : limits->subgroup);
     }
     caps->memory = smaller(caps->memory, limits->memory);
     caps->max_alloc = smaller(smaller(caps->max_alloc, limits->max_alloc), limits->memory);

@@ -24,8 +24,9 @@ static bool make_key(pencl_device *d)
 {
     const pn_caps *caps = &d->caps;
     pn_text text = {0};
-    pn_text_add(&text, "%s %x %d %" PRIu64 " %" PRIu64 " %zu\n", PENCL_VERSION, caps->has,
-                caps->wide, caps->max_alloc, caps->local_bytes, caps->max_work_group);
+    pn_text_add(&text, "%s %x %d %" PRIu64 " %" PRIu64 " %zu %u\n", PENCL_VERSION, caps->has,
+                caps->wide, caps->max_alloc, caps->local_bytes, caps->max_work_group,
+                (unsigned)caps->subgroup_size);
     bool ok = pn_source_all(&text, d->ctx) == PENCL_OK && !text.failed;
     if (ok) {
         pn_hash_hex(d->verdicts_key, pn_text_get(&text), text.size);

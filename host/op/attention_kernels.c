@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How attention's kernels are launched: addresses by axis names, the four candidates. */
+/* How attention's kernels are launched: addresses by axis names, the candidates. */
 #include "op/attention.h"
 #include "op/define.h"
+#include "op/group.h"
 #include "op/pointwise.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { LANES = 64, WIDE_ROWS = 6, MAX_WIDTH = 256 }; /* WIDE_ROWS: what 16 vector registers hold */
+enum { WIDE_ROWS = 6, MAX_WIDTH = 256 }; /* WIDE_ROWS: what 16 vector registers hold */
 
 /* ---- sizes ---- */
 
@@ -100,18 +101,26 @@ static void define_keys(pn_text *out, const pn_task *t, key_source from)
                      "(slot) %% 16)\n");
 }
 
-static pencl_status make_kernel(pn_emit *e,
-                                const pn_task *t,
-                                pn_kernel **out,
-                                const char *file,
-                                const char *name,
-                                key_source from)
+/* A kernel of cl/FILE.cl. */
+typedef struct form {
+    const char *file;
+    const char *name;
+    key_source keys;
+    pn_group group;
+} form;
+
+static pencl_status make_kernel(pn_emit *e, const pn_task *t, pn_kernel **out, const form *f)
 {
+    pencl_device *device = pn_emit_device(e);
     pn_text prelude = {0};
+    pn_group_define(&prelude, f->group, device);
     define_all(&prelude, t);
-    define_keys(&prelude, t, from);
-    pn_kernel_source source = {
-        .file = file, .name = name, .prelude = pn_text_get(&prelude), .label = name};
+    define_keys(&prelude, t, f->keys);
+    pn_kernel_source source = {.file = f->file,
+                               .name = f->name,
+                               .prelude = pn_text_get(&prelude),
+                               .options = pn_group_options(f->group, device),
+                               .label = f->name};
     pencl_status st = prelude.failed ? PN_NOMEM(pn_emit_ctx(e)) : pn_emit_kernel(e, out, &source);
     pn_text_free(&prelude);
     return st;
@@ -168,15 +177,17 @@ static bool fits_any(const pn_task *t, const pn_caps *caps)
 
 static bool fits_simt(const pn_task *t, const pn_caps *caps)
 {
-    size_t local = ((size_t)measure(t->call).width + 2 * (size_t)LANES) * sizeof(float);
-    return fits_any(t, caps) && local <= caps->local_bytes && caps->max_work_group >= LANES;
+    size_t lanes = PN_GROUP_LANES;
+    size_t local = ((size_t)measure(t->call).width + 2 * lanes) * sizeof(float);
+    return fits_any(t, caps) && local <= caps->local_bytes && caps->max_work_group >= lanes;
 }
 
-static pencl_status emit_rows(pn_emit *e, const pn_task *t, const char *name, size_t lanes)
+static pencl_status emit_rows(pn_emit *e, const pn_task *t, const form *f)
 {
     pn_kernel *k = NULL;
     sizes s = measure(t->call);
-    PENCL_TRY(make_kernel(e, t, &k, name, name, KEYS_IN_PLACE));
+    size_t lanes = pn_group_lanes(f->group);
+    PENCL_TRY(make_kernel(e, t, &k, f));
     set_args(e, k, t, KEYS_IN_PLACE);
     return pn_emit_launch(e, k, 2, (size_t[3]){(size_t)s.rows * lanes, (size_t)s.groups},
                           (size_t[3]){lanes, 1});
@@ -184,12 +195,21 @@ static pencl_status emit_rows(pn_emit *e, const pn_task *t, const char *name, si
 
 static pencl_status emit_any(pn_emit *e, const pn_task *t)
 {
-    return emit_rows(e, t, "attention_any", 1);
+    return emit_rows(e, t,
+                     &(form){"attention_any", "attention_any", KEYS_IN_PLACE, PN_GROUP_ALONE});
 }
 
 static pencl_status emit_simt(pn_emit *e, const pn_task *t)
 {
-    return emit_rows(e, t, "attention_simt", LANES);
+    return emit_rows(e, t,
+                     &(form){"attention_simt", "attention_simt", KEYS_IN_PLACE, PN_GROUP_TREE});
+}
+
+static pencl_status emit_subgroup(pn_emit *e, const pn_task *t)
+{
+    return emit_rows(
+        e, t,
+        &(form){"attention_simt", "attention_simt_subgroup", KEYS_IN_PLACE, PN_GROUP_SUBGROUPS});
 }
 
 /* ---- wide ---- */
@@ -246,7 +266,8 @@ static pencl_status launch_wide(pn_emit *e, const pn_task *t, key_source from)
     pn_kernel *k = NULL;
     sizes s = measure(t->call);
     int64_t per_item = rows_per_item(&s);
-    PENCL_TRY(make_kernel(e, t, &k, "attention_wide", "attention_wide", from));
+    form f = {"attention_wide", "attention_wide", from, PN_GROUP_ALONE};
+    PENCL_TRY(make_kernel(e, t, &k, &f));
     set_args(e, k, t, from);
     size_t items = (size_t)((s.rows + per_item - 1) / per_item);
     return pn_emit_launch(e, k, 2, (size_t[3]){items, (size_t)s.groups}, (size_t[3]){1, 1});
@@ -276,7 +297,8 @@ static pencl_status emit_packed(pn_emit *e, const pn_task *t)
     pn_kernel *pack = NULL;
     sizes s = measure(t->call);
     const pn_operand *keys = &t->in[PN_ATT_K];
-    PENCL_TRY(make_kernel(e, t, &pack, "attention_wide", "attention_pack", KEYS_PACKED));
+    form f = {"attention_wide", "attention_pack", KEYS_PACKED, PN_GROUP_ALONE};
+    PENCL_TRY(make_kernel(e, t, &pack, &f));
     pn_emit_operand(e, pack, 0, keys, 0, element(keys));
     pn_kernel_arg_buffer(pack, 2, t->scratch);
     pn_kernel_arg_i32(pack, 3, (int32_t)s.slots);
@@ -292,6 +314,11 @@ const pn_candidate pn_attention_kernels[] = {
      .fits = fits_packed,
      .scratch = packed_bytes,
      .emit = emit_packed},
+    {.name = "attention_simt_subgroup",
+     .family = PN_SIMT,
+     .needs = PN_CAP_SUBGROUPS,
+     .fits = fits_simt,
+     .emit = emit_subgroup},
     {.name = "attention_simt", .family = PN_SIMT, .fits = fits_simt, .emit = emit_simt},
     {.name = "attention_any", .family = PN_ANY, .fits = fits_any, .emit = emit_any},
     {0},

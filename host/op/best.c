@@ -69,33 +69,43 @@ static bool fits_wide(const pn_task *t, const pn_caps *caps)
            pn_view_stride(&x->view, t->call->names[0]) == 1;
 }
 
-static pencl_status emit(pn_emit *e, const pn_task *t, const char *name, size_t lanes)
+static pencl_status emit(pn_emit *e, const pn_task *t, const char *name, pn_group group)
 {
     char defines[96];
     bool several = t->call->def->num[0] != NULL; /* argmax has no number: one entry */
     snprintf(defines, sizeof defines, "#define K %d\n#define SMALLEST %d\n#define INTEGERS %d\n",
              several ? (int)t->call->num[0] : 1, smallest_wins(t->call),
              t->call->in[0].dtype == PENCL_I32);
-    return pn_emit_rows(e, t, &(pn_row_kernel){"best", name, defines, lanes});
+    return pn_emit_rows(e, t, &(pn_row_kernel){"best", name, defines, group});
 }
 
 static pencl_status emit_row(pn_emit *e, const pn_task *t)
 {
-    return emit(e, t, "best_row", 1);
+    return emit(e, t, "best_row", PN_GROUP_ALONE);
 }
 
 static pencl_status emit_wide(pn_emit *e, const pn_task *t)
 {
-    return emit(e, t, "best_wide", 1);
+    return emit(e, t, "best_wide", PN_GROUP_ALONE);
 }
 
 static pencl_status emit_lanes(pn_emit *e, const pn_task *t)
 {
-    return emit(e, t, "best_lanes", PN_ROW_LANES);
+    return emit(e, t, "best_lanes", PN_GROUP_TREE);
+}
+
+static pencl_status emit_subgroup(pn_emit *e, const pn_task *t)
+{
+    return emit(e, t, "best_subgroup", PN_GROUP_SUBGROUPS);
 }
 
 const pn_candidate pn_best_kernels[] = {
     {.name = "best_wide", .family = PN_WIDE, .fits = fits_wide, .emit = emit_wide},
+    {.name = "best_subgroup",
+     .family = PN_SIMT,
+     .needs = PN_CAP_SUBGROUPS,
+     .fits = fits,
+     .emit = emit_subgroup},
     {.name = "best_lanes", .family = PN_SIMT, .fits = fits, .emit = emit_lanes},
     {.name = "best_row", .family = PN_ANY, .fits = fits, .emit = emit_row},
     {0},

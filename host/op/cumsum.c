@@ -40,21 +40,21 @@ static bool fits_one(const pn_task *t, const pn_caps *caps)
     return t->program[0] == NULL && pn_rows_fit_one(t, caps);
 }
 
-static pencl_status emit(pn_emit *e, const pn_task *t, const char *name, size_t lanes)
+static pencl_status emit(pn_emit *e, const pn_task *t, const char *name, pn_group group)
 {
     const char *integers = "#define INTEGERS 1\n";
     const char *defines = t->call->out.dtype == PENCL_I32 ? integers : NULL;
-    return pn_emit_rows(e, t, &(pn_row_kernel){"cumsum", name, defines, lanes});
+    return pn_emit_rows(e, t, &(pn_row_kernel){"cumsum", name, defines, group});
 }
 
 static pencl_status emit_row(pn_emit *e, const pn_task *t)
 {
-    return emit(e, t, "cumsum_row", 1);
+    return emit(e, t, "cumsum_row", PN_GROUP_ALONE);
 }
 
 static pencl_status emit_lanes(pn_emit *e, const pn_task *t)
 {
-    return emit(e, t, "cumsum_lanes", PN_ROW_LANES);
+    return emit(e, t, "cumsum_lanes", PN_GROUP_TREE);
 }
 
 static const pn_candidate kernels[] = {

@@ -43,6 +43,9 @@ int pn_mm_args(pn_emit *e, pn_kernel *k, int index, const pn_task *t, int part, 
 /* Makes the kernel `file` of that prelude, which is freed. */
 pencl_status
 pn_mm_kernel(pn_emit *e, pn_kernel **out, const pn_task *t, const char *file, pn_text *prelude);
+/* ... or one of another name or with options; of `of` the rest is filled in. */
+pencl_status pn_mm_kernel_of(
+    pn_emit *e, pn_kernel **out, const pn_task *t, const pn_kernel_source *of, pn_text *prelude);
 
 /* ---- activations made ready by a launch of their own (cl/matmul_pack.cl) ---- */
 
@@ -62,6 +65,8 @@ pencl_status pn_matmul_wide_tile_emit(pn_emit *e, const pn_task *t);
 bool pn_matmul_simt_fits(const pn_task *t, const pn_caps *caps);
 size_t pn_matmul_simt_scratch(const pn_task *t, const pn_caps *caps);
 pencl_status pn_matmul_simt_emit(pn_emit *e, const pn_task *t);
+size_t pn_matmul_simt_subgroup_scratch(const pn_task *t, const pn_caps *caps);
+pencl_status pn_matmul_simt_subgroup_emit(pn_emit *e, const pn_task *t);
 bool pn_matmul_simt_tile_fits(const pn_task *t, const pn_caps *caps);
 size_t pn_matmul_simt_tile_scratch(const pn_task *t, const pn_caps *caps);
 pencl_status pn_matmul_simt_tile_emit(pn_emit *e, const pn_task *t);

@@ -3,6 +3,7 @@
 #include "op/matmul.h"
 
 #include "op/define.h"
+#include "op/group.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -287,23 +288,26 @@ int pn_mm_args(pn_emit *e, pn_kernel *k, int index, const pn_task *t, int part, 
     return index;
 }
 
-pencl_status
-pn_mm_kernel(pn_emit *e, pn_kernel **out, const pn_task *t, const char *file, pn_text *prelude)
+pencl_status pn_mm_kernel_of(
+    pn_emit *e, pn_kernel **out, const pn_task *t, const pn_kernel_source *of, pn_text *prelude)
 {
     char task[128];
     char label[192];
+    pn_kernel_source source = *of;
     pn_task_label(t, task, sizeof task);
-    snprintf(label, sizeof label, "%s/%s<%s>", task, file,
+    snprintf(label, sizeof label, "%s/%s<%s>", task, of->name,
              t->in[1].store != NULL ? pencl_dtype_name(t->in[1].store->matrix.dtype) : "values");
-    pencl_status st = prelude->failed
-                          ? PN_NOMEM(pn_emit_ctx(e))
-                          : pn_emit_kernel(e, out,
-                                           &(pn_kernel_source){.file = file,
-                                                               .name = file,
-                                                               .prelude = pn_text_get(prelude),
-                                                               .label = label});
+    source.prelude = pn_text_get(prelude);
+    source.label = label;
+    pencl_status st = prelude->failed ? PN_NOMEM(pn_emit_ctx(e)) : pn_emit_kernel(e, out, &source);
     pn_text_free(prelude);
     return st;
+}
+
+pencl_status
+pn_mm_kernel(pn_emit *e, pn_kernel **out, const pn_task *t, const char *file, pn_text *prelude)
+{
+    return pn_mm_kernel_of(e, out, t, &(pn_kernel_source){.file = file, .name = file}, prelude);
 }
 
 /* ---- activations in scratch ---- */
@@ -342,7 +346,6 @@ static void define_x(pn_text *prelude, const pn_task *t)
 
 pencl_status pn_mm_pack(pn_emit *e, const pn_task *t, const pn_mm *mm, int64_t tile)
 {
-    enum { LANES = 64 }; /* of cl/lib/row_group.clh */
     pn_text prelude = {0};
     pn_text params = {0};
     int n_params = 0;
@@ -362,5 +365,6 @@ pencl_status pn_mm_pack(pn_emit *e, const pn_task *t, const pn_mm *mm, int64_t t
         pn_pw_args(e, k, 5, t->norm_program);
     }
     size_t tiles = (size_t)((mm->tokens + tile - 1) / tile);
-    return pn_emit_launch(e, k, 1, (size_t[3]){tiles * LANES}, (size_t[3]){LANES});
+    return pn_emit_launch(e, k, 1, (size_t[3]){tiles * PN_GROUP_LANES},
+                          (size_t[3]){PN_GROUP_LANES});
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* matmul_simt and matmul_simt_tile: stored weights on GPUs; matmul_rows: in any layout. All run on
- * any device. */
+/* matmul_simt, matmul_simt_subgroup and matmul_simt_tile: stored weights on GPUs; matmul_rows: in
+ * any layout. */
+#include "op/group.h"
 #include "op/matmul.h"
 
 #include <inttypes.h>
 
 enum {
-    LANES = 64,          /* of all work-groups */
-    MAX_TOKENS = 4,      /* a lane's sums of matmul_simt */
-    FEW_TOKENS = 8,      /* up to here reading the weights twice beats half-empty tiles */
-    TOKENS_A_GROUP = 64, /* of matmul_simt_tile */
-    LOCAL_MOST = 32768,  /* bytes of local memory: with more, half of a device would stay empty */
-    LOCAL_SPARE = 1024,  /* bytes of it that drivers keep for themselves */
+    LANES = PN_GROUP_LANES, /* of all work-groups */
+    MAX_TOKENS = 4,         /* a lane's sums of matmul_simt */
+    FEW_TOKENS = 8,         /* up to here reading the weights twice beats half-empty tiles */
+    TOKENS_A_GROUP = 64,    /* of matmul_simt_tile */
+    LOCAL_MOST = 32768, /* bytes of local memory: with more, half of a device would stay empty */
+    LOCAL_SPARE = 1024, /* bytes of it that drivers keep for themselves */
 };
 
 /* No launch takes longer than 100 ms where this much is done in it. */
@@ -29,17 +30,18 @@ static int64_t tokens_a_group(const pn_mm *mm)
 }
 
 /* The norm fits into the kernel: normalised rows beside the sums in local memory. */
-static bool norm_here(const pn_mm *mm, const pn_task *t, const pn_caps *caps)
+static bool norm_here(const pn_mm *mm, const pn_task *t, const pn_caps *caps, pn_group group)
 {
     int64_t tokens = tokens_a_group(mm);
-    int64_t sums = tokens * LANES / 2 * 16 * (t->joint ? 2 : 1);
+    int64_t lanes = group == PN_GROUP_SUBGROUPS ? LANES : LANES / 2;
+    int64_t sums = tokens * lanes * 16 * (t->joint ? 2 : 1);
     int64_t most = caps->local_bytes < LOCAL_MOST ? (int64_t)caps->local_bytes : LOCAL_MOST;
     return mm->regular && tokens * mm->cols * (int64_t)sizeof(float) + sums + LOCAL_SPARE <= most;
 }
 
-static bool packs(const pn_mm *mm, const pn_task *t, const pn_caps *caps)
+static bool packs(const pn_mm *mm, const pn_task *t, const pn_caps *caps, pn_group group)
 {
-    return !mm->regular || (t->norm != NULL && !norm_here(mm, t, caps));
+    return !mm->regular || (t->norm != NULL && !norm_here(mm, t, caps, group));
 }
 
 /* Of kernels that compute no norm. */
@@ -51,6 +53,8 @@ static bool packs_always(const pn_mm *mm, const pn_task *t)
 /* What differs between the kernels. */
 typedef struct form {
     const char *file;
+    const char *name;
+    pn_group group;
     int64_t tokens; /* of a work-group */
     bool packs;     /* x comes from scratch */
     pn_mm_norm norm;
@@ -60,9 +64,13 @@ static pencl_status
 make(pn_emit *e, pn_kernel **k, const pn_task *t, const pn_mm *mm, const form *f, int part)
 {
     pn_text prelude = {0};
+    pencl_device *device = pn_emit_device(e);
+    const pn_kernel_source source = {
+        .file = f->file, .name = f->name, .options = pn_group_options(f->group, device)};
+    pn_group_define(&prelude, f->group, device);
     pn_mm_prelude(&prelude, t, mm, part, f->norm);
     pn_text_add(&prelude, "#define TOKENS %" PRId64 "\n", f->tokens);
-    PENCL_TRY(pn_mm_kernel(e, k, t, f->file, &prelude));
+    PENCL_TRY(pn_mm_kernel_of(e, k, t, &source, &prelude));
     if (f->packs) {
         pn_mm_scratch_arg(*k, 0, t);
         pn_kernel_arg_i64(*k, 2, mm->cols);
@@ -97,7 +105,7 @@ static pencl_status emit(pn_emit *e, const pn_task *t, const pn_mm *mm, const fo
     return PENCL_OK;
 }
 
-/* ---- matmul_simt ---- */
+/* ---- matmul_simt, matmul_simt_subgroup ---- */
 
 /* Any number of tokens: it is what is left when nothing else fits. */
 bool pn_matmul_simt_fits(const pn_task *t, const pn_caps *caps)
@@ -107,23 +115,45 @@ bool pn_matmul_simt_fits(const pn_task *t, const pn_caps *caps)
     return pn_mm_read_rows16(&mm, t);
 }
 
-size_t pn_matmul_simt_scratch(const pn_task *t, const pn_caps *caps)
+static size_t scratch(const pn_task *t, const pn_caps *caps, pn_group group)
 {
     pn_mm mm;
     pn_mm_read_rows16(&mm, t);
-    return packs(&mm, t, caps) ? pn_mm_pack_bytes(&mm, 1) : 0;
+    return packs(&mm, t, caps, group) ? pn_mm_pack_bytes(&mm, 1) : 0;
 }
 
-pencl_status pn_matmul_simt_emit(pn_emit *e, const pn_task *t)
+size_t pn_matmul_simt_scratch(const pn_task *t, const pn_caps *caps)
+{
+    return scratch(t, caps, PN_GROUP_TREE);
+}
+
+size_t pn_matmul_simt_subgroup_scratch(const pn_task *t, const pn_caps *caps)
+{
+    return scratch(t, caps, PN_GROUP_SUBGROUPS);
+}
+
+static pencl_status emit_few(pn_emit *e, const pn_task *t, const char *name, pn_group group)
 {
     pn_mm mm;
     pn_mm_read_rows16(&mm, t);
-    bool pack = packs(&mm, t, pn_device_caps(pn_emit_device(e)));
+    bool pack = packs(&mm, t, pn_device_caps(pn_emit_device(e)), group);
     form f = {.file = "matmul_simt",
+              .name = name,
+              .group = group,
               .tokens = tokens_a_group(&mm),
               .packs = pack,
               .norm = pack ? PN_MM_NORM_DONE : PN_MM_NORM_HERE};
     return emit(e, t, &mm, &f);
+}
+
+pencl_status pn_matmul_simt_emit(pn_emit *e, const pn_task *t)
+{
+    return emit_few(e, t, "matmul_simt", PN_GROUP_TREE);
+}
+
+pencl_status pn_matmul_simt_subgroup_emit(pn_emit *e, const pn_task *t)
+{
+    return emit_few(e, t, "matmul_simt_subgroup", PN_GROUP_SUBGROUPS);
 }
 
 /* ---- matmul_simt_tile ---- */
@@ -148,6 +178,8 @@ pencl_status pn_matmul_simt_tile_emit(pn_emit *e, const pn_task *t)
     pn_mm mm;
     pn_mm_read_rows16(&mm, t);
     form f = {.file = "matmul_simt_tile",
+              .name = "matmul_simt_tile",
+              .group = PN_GROUP_TREE,
               .tokens = TOKENS_A_GROUP,
               .packs = packs_always(&mm, t),
               .norm = PN_MM_NORM_DONE};
@@ -175,7 +207,11 @@ pencl_status pn_matmul_rows_emit(pn_emit *e, const pn_task *t)
 {
     pn_mm mm;
     pn_mm_read(&mm, t);
-    form f = {
-        .file = "matmul_rows", .tokens = 1, .packs = packs_always(&mm, t), .norm = PN_MM_NORM_DONE};
+    form f = {.file = "matmul_rows",
+              .name = "matmul_rows",
+              .group = PN_GROUP_TREE,
+              .tokens = 1,
+              .packs = packs_always(&mm, t),
+              .norm = PN_MM_NORM_DONE};
     return emit(e, t, &mm, &f);
 }

@@ -44,27 +44,32 @@ void pn_norm_ref(const pn_op_call *c,
     }
 }
 
-static pencl_status emit(pn_emit *e, const pn_task *t, const char *idea, size_t lanes)
+static pencl_status emit(pn_emit *e, const pn_task *t, const char *idea, pn_group group)
 {
     char name[48];
     char eps[64];
     snprintf(name, sizeof name, "%s_%s", t->call->def->name, idea);
     snprintf(eps, sizeof eps, "#define EPS %.9ef\n", t->call->num[EPS]);
-    pn_row_kernel kernel = {t->call->def->name, name, eps, lanes};
+    pn_row_kernel kernel = {t->call->def->name, name, eps, group};
     return pn_emit_rows(e, t, &kernel);
 }
 
 pencl_status pn_norm_emit_row(pn_emit *e, const pn_task *t)
 {
-    return emit(e, t, "row", 1);
+    return emit(e, t, "row", PN_GROUP_ALONE);
 }
 
 pencl_status pn_norm_emit_wide(pn_emit *e, const pn_task *t)
 {
-    return emit(e, t, "wide", 1);
+    return emit(e, t, "wide", PN_GROUP_ALONE);
 }
 
 pencl_status pn_norm_emit_lanes(pn_emit *e, const pn_task *t)
 {
-    return emit(e, t, "lanes", PN_ROW_LANES);
+    return emit(e, t, "lanes", PN_GROUP_TREE);
+}
+
+pencl_status pn_norm_emit_subgroup(pn_emit *e, const pn_task *t)
+{
+    return emit(e, t, "subgroup", PN_GROUP_SUBGROUPS);
 }

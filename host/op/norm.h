@@ -13,9 +13,10 @@ void pn_norm_ref(const pn_op_call *c,
                  const pn_ref_operand *in,
                  const pn_ref_operand *out,
                  pn_norm_kind kind);
-/* Kernels `NAME_row`, `NAME_wide` and `NAME_lanes` of cl/NAME.cl. */
+/* Kernels `NAME_row`, `NAME_wide`, `NAME_lanes` and `NAME_subgroup` of cl/NAME.cl. */
 pencl_status pn_norm_emit_row(pn_emit *e, const pn_task *t);
 pencl_status pn_norm_emit_wide(pn_emit *e, const pn_task *t);
 pencl_status pn_norm_emit_lanes(pn_emit *e, const pn_task *t);
+pencl_status pn_norm_emit_subgroup(pn_emit *e, const pn_task *t);
 
 #endif

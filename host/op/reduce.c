@@ -136,28 +136,33 @@ static void ref_any(const pn_op_call *c, const pn_ref_operand *in, const pn_ref_
 
 /* ---- kernels ---- */
 
-static pencl_status emit(pn_emit *e, const pn_task *t, const char *name, size_t lanes)
+static pencl_status emit(pn_emit *e, const pn_task *t, const char *name, pn_group group)
 {
     char defines[64];
     bool integers = t->call->in[0].dtype == PENCL_I32;
     snprintf(defines, sizeof defines, "#define REDUCE_%s\n#define INTEGERS %d\n",
              t->call->def->name, integers);
-    return pn_emit_rows(e, t, &(pn_row_kernel){"reduce", name, defines, lanes});
+    return pn_emit_rows(e, t, &(pn_row_kernel){"reduce", name, defines, group});
 }
 
 static pencl_status emit_row(pn_emit *e, const pn_task *t)
 {
-    return emit(e, t, "reduce_row", 1);
+    return emit(e, t, "reduce_row", PN_GROUP_ALONE);
 }
 
 static pencl_status emit_wide(pn_emit *e, const pn_task *t)
 {
-    return emit(e, t, "reduce_wide", 1);
+    return emit(e, t, "reduce_wide", PN_GROUP_ALONE);
 }
 
 static pencl_status emit_lanes(pn_emit *e, const pn_task *t)
 {
-    return emit(e, t, "reduce_lanes", PN_ROW_LANES);
+    return emit(e, t, "reduce_lanes", PN_GROUP_TREE);
+}
+
+static pencl_status emit_subgroup(pn_emit *e, const pn_task *t)
+{
+    return emit(e, t, "reduce_subgroup", PN_GROUP_SUBGROUPS);
 }
 
 /* float32 side by side along one axis, joined in float32. */
@@ -172,6 +177,11 @@ static bool fits_wide(const pn_task *t, const pn_caps *caps)
 
 static const pn_candidate kernels[] = {
     {.name = "reduce_wide", .family = PN_WIDE, .fits = fits_wide, .emit = emit_wide},
+    {.name = "reduce_subgroup",
+     .family = PN_SIMT,
+     .needs = PN_CAP_SUBGROUPS,
+     .fits = pn_rows_fit,
+     .emit = emit_subgroup},
     {.name = "reduce_lanes", .family = PN_SIMT, .fits = pn_rows_fit, .emit = emit_lanes},
     {.name = "reduce_row", .family = PN_ANY, .fits = pn_rows_fit_one, .emit = emit_row},
     {0},

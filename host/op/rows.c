@@ -107,7 +107,7 @@ bool pn_rows_fit(const pn_task *t, const pn_caps *caps)
 {
     (void)caps;
     if (t->norm != NULL || t->n_parts != 1 || !pn_definable(&t->in[0]) ||
-        !pn_definable(&t->out[0]) || pn_row_count(t->call) > INT32_MAX / PN_ROW_LANES ||
+        !pn_definable(&t->out[0]) || pn_row_count(t->call) > INT32_MAX / PN_GROUP_LANES ||
         pn_col_count(t->call) > INT32_MAX / 2) {
         return false;
     }
@@ -181,11 +181,14 @@ pencl_status pn_emit_rows(pn_emit *e, const pn_task *t, const pn_row_kernel *ker
     pn_text prelude = {0};
     char label[128];
     pn_kernel *k = NULL;
+    pencl_device *device = pn_emit_device(e);
+    pn_group_define(&prelude, kernel->group, device);
     compose(&prelude, t, kernel->defines);
     pn_task_label(t, label, sizeof label);
     pn_kernel_source source = {.file = kernel->file,
                                .name = kernel->name,
                                .prelude = pn_text_get(&prelude),
+                               .options = pn_group_options(kernel->group, device),
                                .label = label};
     pencl_status st = prelude.failed ? PN_NOMEM(pn_emit_ctx(e)) : pn_emit_kernel(e, &k, &source);
     pn_text_free(&prelude);
@@ -195,5 +198,6 @@ pencl_status pn_emit_rows(pn_emit *e, const pn_task *t, const pn_row_kernel *ker
     pn_kernel_arg_i32(k, 4, (int32_t)pn_col_count(t->call));
     pn_pw_args(e, k, 5, t->program[0]);
     size_t rows = (size_t)pn_row_count(t->call);
-    return pn_emit_launch(e, k, 1, (size_t[3]){rows * kernel->lanes}, (size_t[3]){kernel->lanes});
+    size_t lanes = pn_group_lanes(kernel->group);
+    return pn_emit_launch(e, k, 1, (size_t[3]){rows * lanes}, (size_t[3]){lanes});
 }

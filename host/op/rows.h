@@ -3,7 +3,7 @@
 #ifndef PENCL_OP_ROWS_H
 #define PENCL_OP_ROWS_H
 
-#include "op/task.h"
+#include "op/group.h"
 
 /* A row runs along the call's first axis; with PN_OP_REDUCE along all that it names, the first
  * outermost. */
@@ -33,14 +33,12 @@ bool pn_rows_fit_one(const pn_task *t, const pn_caps *caps);
 /* ... and both are float32 with unit steps along the axis, 16 columns at a time. */
 bool pn_rows_fit_wide(const pn_task *t, const pn_caps *caps);
 
-enum { PN_ROW_LANES = 64 }; /* work-items that share a row in `simt` kernels */
-
-/* How a row kernel is launched: one work-item, or one group of PN_ROW_LANES, a row. */
+/* How a row kernel is launched: one work-item, or one group of PN_GROUP_LANES, a row. */
 typedef struct pn_row_kernel {
     const char *file;
     const char *name;
     const char *defines; /* more macros: "#define EPS 1e-6f\n"; or NULL */
-    size_t lanes;        /* 1 or PN_ROW_LANES */
+    pn_group group;
 } pn_row_kernel;
 /* The kernel sees X_AT, X_GET, OUT_AT, OUT_PUT (row, col) and EPILOGUE, see cl/lib/rows.clh. */
 pencl_status pn_emit_rows(pn_emit *e, const pn_task *t, const pn_row_kernel *kernel);

@@ -50,21 +50,32 @@ static bool fits_wide(const pn_task *t, const pn_caps *caps)
 
 static pencl_status emit_row(pn_emit *e, const pn_task *t)
 {
-    return pn_emit_rows(e, t, &(pn_row_kernel){"softmax", "softmax_row", NULL, 1});
+    return pn_emit_rows(e, t, &(pn_row_kernel){"softmax", "softmax_row", NULL, PN_GROUP_ALONE});
 }
 
 static pencl_status emit_wide(pn_emit *e, const pn_task *t)
 {
-    return pn_emit_rows(e, t, &(pn_row_kernel){"softmax", "softmax_wide", NULL, 1});
+    return pn_emit_rows(e, t, &(pn_row_kernel){"softmax", "softmax_wide", NULL, PN_GROUP_ALONE});
 }
 
 static pencl_status emit_lanes(pn_emit *e, const pn_task *t)
 {
-    return pn_emit_rows(e, t, &(pn_row_kernel){"softmax", "softmax_lanes", NULL, PN_ROW_LANES});
+    return pn_emit_rows(e, t, &(pn_row_kernel){"softmax", "softmax_lanes", NULL, PN_GROUP_TREE});
+}
+
+static pencl_status emit_subgroup(pn_emit *e, const pn_task *t)
+{
+    return pn_emit_rows(e, t,
+                        &(pn_row_kernel){"softmax", "softmax_subgroup", NULL, PN_GROUP_SUBGROUPS});
 }
 
 static const pn_candidate kernels[] = {
     {.name = "softmax_wide", .family = PN_WIDE, .fits = fits_wide, .emit = emit_wide},
+    {.name = "softmax_subgroup",
+     .family = PN_SIMT,
+     .needs = PN_CAP_SUBGROUPS,
+     .fits = fits,
+     .emit = emit_subgroup},
     {.name = "softmax_lanes", .family = PN_SIMT, .fits = fits, .emit = emit_lanes},
     {.name = "softmax_row", .family = PN_ANY, .fits = fits, .emit = emit_row},
     {0},
