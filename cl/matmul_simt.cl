@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* matmul_simt, matmul_simt_subgroup: a few tokens times stored weights, for GPUs.
+/* matmul_simt: a few tokens times stored weights, for GPUs. matmul_simt_subgroup: the same after a
+ * norm, which subgroups sum up.
  *
  * A work-group takes a tile of 16 rows and TOKENS tokens. Its LANES are 4 by 16: 4 lanes hold 4 rows
  * each, so that neighbouring lanes read neighbouring bytes, times 16 slices of the columns, whose
- * sums are added up at the end. */
+ * sums are added up in local memory at the end. */
 #define W_LANES 4
 #include "lib/norm.clh"
 #include "lib/parts.clh"
@@ -14,12 +15,7 @@
 #define LOADF(p, at)         ((p)[at])
 #define STOREF(p, at, value) ((p)[at] = (value))
 
-/* SUMS: float4 of local memory for a token's sums. */
-#ifdef GROUP_SUBGROUPS
-enum { SLICES = LANES / 4, SUMS = LANES };
-#else
-enum { SLICES = LANES / 4, SUMS = LANES / 2 };
-#endif
+enum { SLICES = LANES / 4, HALF = LANES / 2 };
 
 #ifdef NORM
 #define X_SPACE    __local
@@ -98,52 +94,29 @@ static inline void multiply_slice(weights w,
 #endif
 }
 
-/* Adds up the slices: float r from room[t * SUMS] on is then row r's sum for token t. */
-#ifdef GROUP_SUBGROUPS
+/* Adds up the slices: float r from room[t * HALF] on is then row r's sum for token t. Through local
+ * memory in all forms: a subgroup has lanes of all 16 rows and would have to reduce 16 times, which
+ * made the kernel twice as long on AMD. */
 static inline void add_slices(const float4 *acc, __local float4 *room)
 {
     const uint lane = get_local_id(0);
-    /* A subgroup of any size has lanes of all rows: those of 4 rows at a time. */
-    for (uint t = 0; t < TOKENS; t++) {
-        for (uint i = 0; i < 4; i++) {
-            const float4 v = lane % 4 == i ? acc[t] : 0.0f;
-            const float4 sum = (float4)(sub_group_reduce_add(v.x), sub_group_reduce_add(v.y),
-                                        sub_group_reduce_add(v.z), sub_group_reduce_add(v.w));
-            if (get_sub_group_local_id() == 0) {
-                room[t * SUMS + get_sub_group_id() * 4 + i] = sum;
-            }
-        }
+    for (uint t = 0; t < TOKENS && lane >= HALF; t++) {
+        room[t * HALF + lane - HALF] = acc[t];
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (uint t = 0; t < TOKENS && lane < 4; t++) {
-        for (uint n = 1; n < get_num_sub_groups(); n++) {
-            room[t * SUMS + lane] += room[t * SUMS + n * 4 + lane];
-        }
+    for (uint t = 0; t < TOKENS && lane < HALF; t++) {
+        room[t * HALF + lane] += acc[t];
     }
-    barrier(CLK_LOCAL_MEM_FENCE);
-}
-#else
-static inline void add_slices(const float4 *acc, __local float4 *room)
-{
-    const uint lane = get_local_id(0);
-    for (uint t = 0; t < TOKENS && lane >= SUMS; t++) {
-        room[t * SUMS + lane - SUMS] = acc[t];
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (uint t = 0; t < TOKENS && lane < SUMS; t++) {
-        room[t * SUMS + lane] += acc[t];
-    }
-    for (uint n = SUMS / 2; n >= 4; n /= 2) {
+    for (uint n = HALF / 2; n >= 4; n /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);
         if (lane < n) {
             for (uint t = 0; t < TOKENS; t++) {
-                room[t * SUMS + lane] += room[t * SUMS + lane + n];
+                room[t * HALF + lane] += room[t * HALF + lane + n];
             }
         }
     }
     barrier(CLK_LOCAL_MEM_FENCE);
 }
-#endif
 
 /* Work-groups: tiles from `first` on, by TOKENS tokens (1 to 4) of `tokens`. */
 GROUP_KERNEL(matmul_simt, matmul_simt, matmul_simt_subgroup)
@@ -153,7 +126,7 @@ GROUP_KERNEL(matmul_simt, matmul_simt, matmul_simt_subgroup)
  const uint tokens,
  const uint first PART_PARAMS)
 {
-    __local float4 room[VALUES * TOKENS * SUMS];
+    __local float4 room[VALUES * TOKENS * HALF];
     const uint lane = get_local_id(0);
     const uint tile = first + get_group_id(0);
     const uint token = get_group_id(1) * TOKENS;
@@ -175,15 +148,15 @@ GROUP_KERNEL(matmul_simt, matmul_simt, matmul_simt_subgroup)
     for (uint n = 0; n < VALUES; n++) {
         OPEN_VALUE(n, w)
         multiply_slice(w, row + lane % 4 * 4, x, x_step, token, tokens, acc);
-        add_slices(acc, room + n * TOKENS * SUMS);
+        add_slices(acc, room + n * TOKENS * HALF);
     }
     /* 16 lanes a token. */
     const uint t = lane / 16;
     const uint r = lane % 16;
     if (t < TOKENS && token + t < tokens && row + r < rows) {
-        __local const float *v = (__local const float *)(room + t * SUMS) + r;
+        __local const float *v = (__local const float *)(room + t * HALF) + r;
         const float v0 = v[0];
-        const float v1 = v[(VALUES - 1) * TOKENS * SUMS * 4];
+        const float v1 = v[(VALUES - 1) * TOKENS * HALF * 4];
         PUT(tile, token + t, row + r, v0, v1)
     }
 }

@@ -30,18 +30,17 @@ static int64_t tokens_a_group(const pn_mm *mm)
 }
 
 /* The norm fits into the kernel: normalised rows beside the sums in local memory. */
-static bool norm_here(const pn_mm *mm, const pn_task *t, const pn_caps *caps, pn_group group)
+static bool norm_here(const pn_mm *mm, const pn_task *t, const pn_caps *caps)
 {
     int64_t tokens = tokens_a_group(mm);
-    int64_t lanes = group == PN_GROUP_SUBGROUPS ? LANES : LANES / 2;
-    int64_t sums = tokens * lanes * 16 * (t->joint ? 2 : 1);
+    int64_t sums = tokens * LANES / 2 * 16 * (t->joint ? 2 : 1);
     int64_t most = caps->local_bytes < LOCAL_MOST ? (int64_t)caps->local_bytes : LOCAL_MOST;
     return mm->regular && tokens * mm->cols * (int64_t)sizeof(float) + sums + LOCAL_SPARE <= most;
 }
 
-static bool packs(const pn_mm *mm, const pn_task *t, const pn_caps *caps, pn_group group)
+static bool packs(const pn_mm *mm, const pn_task *t, const pn_caps *caps)
 {
-    return !mm->regular || (t->norm != NULL && !norm_here(mm, t, caps, group));
+    return !mm->regular || (t->norm != NULL && !norm_here(mm, t, caps));
 }
 
 /* Of kernels that compute no norm. */
@@ -115,28 +114,25 @@ bool pn_matmul_simt_fits(const pn_task *t, const pn_caps *caps)
     return pn_mm_read_rows16(&mm, t);
 }
 
-static size_t scratch(const pn_task *t, const pn_caps *caps, pn_group group)
+/* With a norm that the kernel computes; without one, subgroups have nothing to do. */
+bool pn_matmul_simt_subgroup_fits(const pn_task *t, const pn_caps *caps)
 {
     pn_mm mm;
-    pn_mm_read_rows16(&mm, t);
-    return packs(&mm, t, caps, group) ? pn_mm_pack_bytes(&mm, 1) : 0;
+    return t->norm != NULL && pn_mm_read_rows16(&mm, t) && norm_here(&mm, t, caps);
 }
 
 size_t pn_matmul_simt_scratch(const pn_task *t, const pn_caps *caps)
 {
-    return scratch(t, caps, PN_GROUP_TREE);
-}
-
-size_t pn_matmul_simt_subgroup_scratch(const pn_task *t, const pn_caps *caps)
-{
-    return scratch(t, caps, PN_GROUP_SUBGROUPS);
+    pn_mm mm;
+    pn_mm_read_rows16(&mm, t);
+    return packs(&mm, t, caps) ? pn_mm_pack_bytes(&mm, 1) : 0;
 }
 
 static pencl_status emit_few(pn_emit *e, const pn_task *t, const char *name, pn_group group)
 {
     pn_mm mm;
     pn_mm_read_rows16(&mm, t);
-    bool pack = packs(&mm, t, pn_device_caps(pn_emit_device(e)), group);
+    bool pack = packs(&mm, t, pn_device_caps(pn_emit_device(e)));
     form f = {.file = "matmul_simt",
               .name = name,
               .group = group,

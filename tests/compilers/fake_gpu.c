@@ -24,7 +24,8 @@ typedef struct gpu {
     const char *c_version;
     const char *extensions;
     size_t work_group;
-    size_t subgroups[4]; /* 0-terminated */
+    size_t subgroups[4];           /* 0-terminated */
+    cl_name_version c_versions[2]; /* of a device of OpenCL 3.0 */
     cl_bool unified;
 } gpu;
 
@@ -37,6 +38,8 @@ static const gpu gpus[] = {
          "cl_khr_fp16 cl_khr_subgroups cl_intel_subgroups cl_intel_required_subgroup_size",
      .work_group = 256,
      .subgroups = {8, 16, 32},
+     .c_versions = {{.version = CL_MAKE_VERSION(1, 2, 0), .name = "OpenCL C"},
+                    {.version = CL_MAKE_VERSION(3, 0, 0), .name = "OpenCL C"}},
      .unified = CL_TRUE},
     {.word = "amd",
      .vendor = "Advanced Micro Devices, Inc.",
@@ -188,6 +191,8 @@ clGetDeviceInfo(cl_device_id id, cl_device_info name, size_t room, void *to, siz
         return NUMBER(size_t, fake()->subgroups[0]);
     case CL_DEVICE_SUB_GROUP_SIZES_INTEL:
         return answer(fake()->subgroups, sizeof fake()->subgroups, room, to, size);
+    case CL_DEVICE_OPENCL_C_ALL_VERSIONS:
+        return answer(fake()->c_versions, sizeof fake()->c_versions, room, to, size);
     default:
         return text_of(name, room, to, size);
     }

@@ -225,6 +225,26 @@ START_TEST(weights_in_several_parts)
 }
 END_TEST
 
+/* The norm in front is summed by subgroups. */
+START_TEST(subgroups_of_every_size)
+{
+    static const char *const limits[] = {"subgroup:4", "subgroup:8", "subgroup:16", "subgroup:32",
+                                         "subgroup:64"};
+    fixture f = {.dtype = "q4_1", .layout = "rows16", .tokens = 3};
+    size_t n = 0;
+    pencl_device_close(device);
+    setenv("PENCL_LIMIT", limits[_i], 1);
+    device = test_device(ctx);
+    trace(&f, true);
+    float *expected = run_unfused(&f, &n);
+    if (pn_device_caps(device)->has & PN_CAP_SUBGROUPS) {
+        check_kernel(&f, "matmul_simt_subgroup", expected, n);
+    }
+    pn_free(expected);
+    free_fixture(&f);
+}
+END_TEST
+
 START_TEST(sizes_that_differ_are_named)
 {
     pencl_graph *graph = NULL;
@@ -258,6 +278,7 @@ Suite *suite_op_matmul(void)
     tcase_add_test(fused, many_tokens);
     tcase_add_test(fused, plain_weights_are_fused_too);
     tcase_add_test(fused, weights_in_several_parts);
+    tcase_add_loop_test(fused, subgroups_of_every_size, 0, 5);
     tcase_add_test(fused, sizes_that_differ_are_named);
     suite_add_tcase(suite, fused);
     return suite;
