@@ -6,8 +6,9 @@ registers, spills, local memory and waves with the table beside this file.
     kernels.py --build build/dev [--vendor intel|amd] [--all] [--update] [--keep FOLDER]
 
 The programs come from the library itself: a libOpenCL with a GPU that computes nothing (fake_gpu.c)
-writes them down while every case of every op runs by every kernel, and while models run (record.c). The table has the programs of models on every device, and those of ops on the newest of each vendor,
-where those that differ in numbers only count as one. --all builds everything for every device and
+writes them down while every case of every op runs by every kernel, and while models run (record.c). The
+table has the programs of models and those with subgroups on every device, the others of ops on the newest
+of each vendor; of ops those that differ in numbers only count as one. --all builds everything for every device and
 compares what is in the table. --update writes it. Exit status 77: no compiler.
 """
 import argparse
@@ -34,7 +35,10 @@ VENDORS = {"amd": amd, "intel": intel}
 TINY = ("tiny_f16", "tiny_q4_0", "tiny_q8_0")  # beside smollm2, of Q4_1 and Q8_0
 PROMPTS = (1, 2, 3, 4, 64)  # tokens: each number of those that matmul_simt takes, and many
 
-Program = collections.namedtuple("Program", "kernel case chosen of_model source options")
+class Program(collections.namedtuple("Program", "kernel case chosen of_model source options")):
+    @property
+    def on_all_devices(self):
+        return self.of_model or self.kernel.endswith("_subgroup")
 
 
 def run(command, **environment):
@@ -126,7 +130,7 @@ def main():
         record(options.build.resolve(), name, folder)
         programs = list(programs_of(folder, options.all))
         work = [(p, device) for p in programs for device in vendor.DEVICES
-                if options.all or p.of_model or device == vendor.NEWEST]
+                if options.all or p.on_all_devices or device == vendor.NEWEST]
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             results = list(pool.map(lambda w: attempt(cache, vendor, *w), work))
         new = {}

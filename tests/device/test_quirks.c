@@ -112,6 +112,30 @@ START_TEST(hide_and_limit_make_a_device_smaller)
 }
 END_TEST
 
+static uint32_t size_of_subgroups(const char *limit, pn_caps *caps)
+{
+    pn_limits limits;
+    setenv("PENCL_LIMIT", limit, 1);
+    ck_assert_int_eq(pn_limits_read(&limits, ctx), PENCL_OK);
+    pn_limits_apply(caps, &limits);
+    ck_assert_uint_eq(caps->subgroups[1], 0);
+    ck_assert_int_eq((caps->has & PN_CAP_SUBGROUPS) != 0, caps->subgroups[0] != 0);
+    return caps->subgroups[0];
+}
+
+START_TEST(one_size_of_subgroups_is_left)
+{
+    pn_caps several = {.has = PN_CAP_SUBGROUPS, .subgroups = {8, 16, 32}};
+    pn_caps without = several;
+    pn_caps one = {.has = PN_CAP_SUBGROUPS, .subgroups = {64}};
+    ck_assert_uint_eq(size_of_subgroups("subgroup:16", &several), 16);
+    ck_assert_uint_eq(several.subgroup_size, 16);
+    ck_assert_uint_eq(size_of_subgroups("subgroup:64", &one), 64);
+    ck_assert_uint_eq(one.subgroup_size, 0); /* there is nothing to ask the compiler for */
+    ck_assert_uint_eq(size_of_subgroups("subgroup:12", &without), 0);
+}
+END_TEST
+
 static void expect_bad(const char *variable, const char *value, const char *named)
 {
     pn_limits limits;
@@ -133,6 +157,7 @@ START_TEST(words_that_are_not_understood_are_errors)
     expect_bad("PENCL_LIMIT", "alloc:99999999999999G", "alloc");
     expect_bad("PENCL_LIMIT", "size:1", "\"size:1\"");
     expect_bad("PENCL_LIMIT", "wg", "\"wg\"");
+    expect_bad("PENCL_LIMIT", "subgroup:0", "\"subgroup:0\"");
 }
 END_TEST
 
@@ -219,6 +244,7 @@ Suite *suite_device_quirks(void)
     tcase_add_test(tcase, software_is_known_by_its_device);
     tcase_add_test(tcase, faults_of_drivers_hide_capabilities);
     tcase_add_test(tcase, hide_and_limit_make_a_device_smaller);
+    tcase_add_test(tcase, one_size_of_subgroups_is_left);
     tcase_add_test(tcase, words_that_are_not_understood_are_errors);
     suite_add_tcase(suite, tcase);
     TCase *risks = tcase_create("risks");
