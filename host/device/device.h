@@ -72,8 +72,7 @@ typedef struct pn_kernel pn_kernel; /* one kernel object: its arguments stay set
  * `#include "lib/X.clh"` lines resolved, each piece led by #line so that messages name the file.
  * Programs are shared by (file, prelude, options), their binaries kept in the store. `label` is
  * for the profile, the journal and messages. A failed build is E_BUILD with the compiler's log.
- * Every program has -cl-std=CL1.2 unless its options name another, and HAS_FP16 and HAS_SUBGROUPS
- * defined to 1 where the device has them. */
+ * Every program has -cl-std=CL1.2 unless its options name another. */
 typedef struct pn_kernel_source {
     const char *file;    /* "matmul_wide" */
     const char *name;    /* the kernel's name */

@@ -22,22 +22,15 @@ static void hash_key(char out[33], const char *a, const char *b, const char *c)
     pn_text_free(&text);
 }
 
-/* Everything that is the same for all programs of the device, then the caller's options. OpenCL C
+/* Everything that is the same for all programs, then the caller's options. OpenCL C
  * 1.2 is the baseline: exact arithmetic, no fast-math option. -w: PoCL counts warnings on standard
  * error; ours are found by linting cl/ with clang. */
-static void add_options(pn_text *out, const pencl_device *d, const char *extra)
+static void add_options(pn_text *out, const char *extra)
 {
     if (extra == NULL || strstr(extra, "-cl-std=") == NULL) {
         pn_text_add(out, "-cl-std=CL1.2 ");
     }
-    pn_text_add(out, "-w");
-    if (d->caps.has & PN_CAP_FP16) {
-        pn_text_add(out, " -DHAS_FP16=1");
-    }
-    if (d->caps.has & PN_CAP_SUBGROUPS) {
-        pn_text_add(out, " -DHAS_SUBGROUPS=1");
-    }
-    pn_text_add(out, " %s", extra == NULL ? "" : extra);
+    pn_text_add(out, "-w %s", extra == NULL ? "" : extra);
 }
 
 /* The compiler's messages; yours to free. NULL when memory is out. */
@@ -156,7 +149,7 @@ pencl_status pn_program_get(pn_program **out, pencl_device *device, const pn_ker
 {
     char key[33];
     pn_text options = {0};
-    add_options(&options, device, source->options);
+    add_options(&options, source->options);
     hash_key(key, source->file, source->prelude, pn_text_get(&options));
     pn_program *p = find(device, key);
     pencl_status status = options.failed ? PN_NOMEM(device->ctx) : PENCL_OK;

@@ -65,7 +65,7 @@ pencl_status pn_matmul_wide_tile_emit(pn_emit *e, const pn_task *t);
 bool pn_matmul_simt_fits(const pn_task *t, const pn_caps *caps);
 size_t pn_matmul_simt_scratch(const pn_task *t, const pn_caps *caps);
 pencl_status pn_matmul_simt_emit(pn_emit *e, const pn_task *t);
-bool pn_matmul_simt_subgroup_fits(const pn_task *t, const pn_caps *caps);
+bool pn_matmul_simt_subgroup_gains(const pn_task *t, const pn_caps *caps);
 pencl_status pn_matmul_simt_subgroup_emit(pn_emit *e, const pn_task *t);
 bool pn_matmul_simt_tile_fits(const pn_task *t, const pn_caps *caps);
 size_t pn_matmul_simt_tile_scratch(const pn_task *t, const pn_caps *caps);

@@ -114,8 +114,8 @@ bool pn_matmul_simt_fits(const pn_task *t, const pn_caps *caps)
     return pn_mm_read_rows16(&mm, t);
 }
 
-/* With a norm that the kernel computes; without one, subgroups have nothing to do. */
-bool pn_matmul_simt_subgroup_fits(const pn_task *t, const pn_caps *caps)
+/* Subgroups have something to do where the kernel computes a norm. */
+bool pn_matmul_simt_subgroup_gains(const pn_task *t, const pn_caps *caps)
 {
     pn_mm mm;
     return t->norm != NULL && pn_mm_read_rows16(&mm, t) && norm_here(&mm, t, caps);

@@ -74,6 +74,7 @@ typedef struct pn_candidate {
     pn_family family;
     unsigned needs; /* PN_CAP_ bits */
     bool (*fits)(const pn_task *t, const pn_caps *caps);
+    bool (*gains)(const pn_task *t, const pn_caps *caps);     /* else taken by name only; or NULL */
     size_t (*scratch)(const pn_task *t, const pn_caps *caps); /* bytes of device memory; or NULL */
     pencl_status (*emit)(pn_emit *e, const pn_task *t);
     bool forced_only; /* taken only when asked for by name */

@@ -47,7 +47,8 @@ first_of(const pn_task *t, pencl_device *device, pn_family family, bool all)
     char why[512];
     const pn_caps *caps = pn_device_caps(device);
     for (const pn_candidate *c = candidates_of(t); c != NULL && c->name != NULL; c++) {
-        if (c->family == family && !c->forced_only && runs(c, t, caps) &&
+        bool wanted = !c->forced_only && (c->gains == NULL || c->gains(t, caps));
+        if (c->family == family && wanted && runs(c, t, caps) &&
             (all || trusted(c, t, device, why))) {
             return c;
         }

@@ -149,18 +149,18 @@ run_case(pn_text *fault, bool *taken, pencl_device *device, const wanted *w, con
     return st;
 }
 
-/* Takes no case of its op: uses subgroups for the norm that it absorbs. */
-static bool is_of_norms(const wanted *w)
+/* True for a matmul that uses subgroups: for the norm that it absorbs, which no case of it has. */
+static bool sums_norms(const wanted *w)
 {
-    const pn_candidate *c = w->def->kernels;
+    const pn_candidate *c = w->def == &pn_op_matmul ? w->def->kernels : NULL;
     while (c != NULL && c->name != NULL && strcmp(c->name, w->kernel) != 0) {
         c++;
     }
     return c != NULL && c->name != NULL && c->needs & PN_CAP_SUBGROUPS;
 }
 
-/* The nearest case that the candidate takes. What no case covers is taken on trust; an absorbed
- * norm once the norm's own kernel was right. */
+/* The nearest case that the candidate takes. What no case covers is taken on trust; the sums of a
+ * norm are tried in the norm's own kernel. */
 static pencl_status run_nearest(pn_text *fault, pencl_device *device, const wanted *w)
 {
     bool tried[MOST_CASES] = {false};
@@ -169,7 +169,7 @@ static pencl_status run_nearest(pn_text *fault, pencl_device *device, const want
     for (; row != NULL && !taken; row = next_case(w, tried)) {
         PENCL_TRY(run_case(fault, &taken, device, w, row));
     }
-    if (!taken && is_of_norms(w)) {
+    if (fault->size == 0 && sums_norms(w)) {
         const wanted norm = {
             .def = &pn_op_rms_norm, .kernel = "rms_norm_subgroup", .layout = "none"};
         return run_case(fault, &taken, device, &norm, &pn_op_rms_norm.cases[0]);

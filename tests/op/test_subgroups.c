@@ -157,12 +157,10 @@ static void run_share(const pn_op_def *def, const char *kernel, int size)
     ck_assert_msg(n_runs > 0, "%s: no case for %s", def->name, kernel);
 }
 
-/* A matmul takes a norm with subgroups, never a case of its own: op_matmul has those. */
 static bool wanted(const pn_op_def *def)
 {
     const char *only = getenv("PENCL_TEST_OP");
-    bool all = only == NULL || *only == '\0';
-    return def != &pn_op_matmul && (all || strcmp(only, def->name) == 0);
+    return only == NULL || *only == '\0' || strcmp(only, def->name) == 0;
 }
 
 START_TEST(kernels_agree_at_every_size)
@@ -182,6 +180,36 @@ START_TEST(kernels_agree_at_every_size)
 }
 END_TEST
 
+/* ---- trust ---- */
+
+/* Subgroups that leave out the second one: wrong in a matmul only where it absorbs a norm. */
+START_TEST(a_matmul_is_not_used_where_norms_are_wrong)
+{
+    static const char *const names[] = {"matmul/matmul_simt_subgroup/f32,q4_1/rows16/1",
+                                        "matmul/matmul_simt/f32,q4_1/rows16/1"};
+    char folder[TEST_PATH];
+    char command[4 * TEST_PATH];
+    char why[256] = "not tried";
+    test_folder_make(folder);
+    snprintf(command, sizeof command,
+             "cp -r %s/cl %s/cl && sed -i 's/uint i = 1; i < n;/uint i = 2; i < n;/' "
+             "%s/cl/lib/group.clh",
+             PENCL_SOURCE_DIR, folder, folder);
+    ck_assert_int_eq(system(command), 0);
+    setenv("PENCL_CL_DIR", test_path(folder, "cl"), 1);
+    setenv("PENCL_CACHE", test_path(folder, "cache"), 1);
+    if (open_at_size(0)) {
+        ck_assert_int_eq(pencl_device_probe(device, names, 2), PENCL_OK);
+        ck_assert(pn_device_verdict(device, names[0], why, sizeof why));
+        ck_assert_msg(strstr(why, "differ") != NULL, "%s", why);
+        ck_assert(pn_device_verdict(device, names[1], why, sizeof why));
+        ck_assert_str_eq(why, "");
+    }
+    close_device();
+    test_folder_remove(folder);
+}
+END_TEST
+
 Suite *suite_op_subgroups(void);
 Suite *suite_op_subgroups(void)
 {
@@ -190,6 +218,7 @@ Suite *suite_op_subgroups(void)
     tcase_set_timeout(tc, 600);
     tcase_add_loop_test(tc, kernels_are_built_for_the_size, 0, N_SIZES);
     tcase_add_loop_test(tc, kernels_agree_at_every_size, 0, N_SIZES);
+    tcase_add_test(tc, a_matmul_is_not_used_where_norms_are_wrong);
     suite_add_tcase(suite, tc);
     return suite;
 }
