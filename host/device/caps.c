@@ -193,18 +193,37 @@ void pn_caps_ref(pencl_device_info *info, pn_caps *caps)
     caps->float_width = 1;
 }
 
-const char *pn_caps_missing(const pn_cl *cl, cl_device_id id)
+const char *pn_caps_missing(const pencl_device_info *info,
+                            const pn_caps *caps,
+                            const pn_cl *cl,
+                            cl_device_id id)
 {
-    if (device_version(cl, id) < 12) {
+    static const char unsaid[] =
+        "the driver does not answer what every device has to tell (clGetDeviceInfo)";
+    static const struct {
+        cl_device_info what;
+        const char *lacks;
+    } needed[] = {{CL_DEVICE_AVAILABLE, "the driver says that it is not available"},
+                  {CL_DEVICE_COMPILER_AVAILABLE, "it has no compiler"},
+                  {CL_DEVICE_ENDIAN_LITTLE, "it is big-endian"}};
+    const int version = device_version(cl, id);
+    if (version == 0 || info->name[0] == '\0' || caps->compute_units == 0 || caps->memory == 0 ||
+        caps->max_alloc == 0 || caps->max_work_group == 0) {
+        return unsaid;
+    }
+    if (version < 12) {
         return "older than OpenCL 1.2";
     }
-    if (!get_u32(cl, id, CL_DEVICE_AVAILABLE)) {
-        return "the driver says that it is not available";
+    for (size_t i = 0; i < PN_COUNT(needed); i++) {
+        cl_bool has = CL_FALSE;
+        if (cl->clGetDeviceInfo(id, needed[i].what, sizeof has, &has, NULL) != CL_SUCCESS) {
+            return unsaid;
+        }
+        if (!has) {
+            return needed[i].lacks;
+        }
     }
-    if (!get_u32(cl, id, CL_DEVICE_COMPILER_AVAILABLE)) {
-        return "it has no compiler";
-    }
-    return get_u32(cl, id, CL_DEVICE_ENDIAN_LITTLE) ? "" : "it is big-endian";
+    return "";
 }
 
 /* OpenCL 3.0 devices list the versions of the language; older ones name the highest. */

@@ -30,7 +30,10 @@ void pn_caps_identify(pencl_device_info *info, const pn_cl *cl, cl_device_id id)
 void pn_caps_ref(pencl_device_info *info, pn_caps *caps);
 
 /* "" when the device can run every op, else what it lacks. By capability, never by name. */
-const char *pn_caps_missing(const pn_cl *cl, cl_device_id id);
+const char *pn_caps_missing(const pencl_device_info *info,
+                            const pn_caps *caps,
+                            const pn_cl *cl,
+                            cl_device_id id);
 
 /* The option for kernels that need subgroups: the highest of -cl-std=CL3.0, CL2.0, CL1.2. */
 const char *pn_caps_best_std(const pn_cl *cl, cl_device_id id);

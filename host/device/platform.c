@@ -103,7 +103,7 @@ add_opencl_device(pn_listing *l, const pn_limits *limits, cl_platform_id platfor
     name_device(l, info);
     const pn_quirk *quirk = pn_quirk_find(info->platform, info->name);
     info->software = quirk != NULL && quirk->software;
-    const char *missing = pn_caps_missing(cl, id);
+    const char *missing = pn_caps_missing(info, &handle->caps, cl, id);
     info->usable = *missing == '\0';
     if (!info->usable) {
         snprintf(info->why, sizeof info->why, "cannot be used: %s", missing);

@@ -177,7 +177,27 @@ static pencl_status run_nearest(pn_text *fault, pencl_device *device, const want
     return PENCL_OK;
 }
 
-/* A difference is a verdict. A refused build or launch is tried once more, and then a doubt. */
+/* Memory that is written and read: a device that was lost does not even do that. */
+static pencl_status check_device(pencl_device *device)
+{
+    unsigned char byte = 0;
+    pn_buffer *buffer = NULL;
+    pencl_status st = pn_buffer_new(&buffer, device, sizeof byte);
+    if (st == PENCL_OK) {
+        st = pn_buffer_write(buffer, 0, &byte, sizeof byte);
+    }
+    if (st == PENCL_OK) {
+        st = pn_buffer_read(buffer, 0, &byte, sizeof byte);
+    }
+    pn_buffer_free(buffer);
+    if (st != PENCL_OK) {
+        pn_error_prefix(pn_device_ctx(device), pencl_device_describe(device)->id);
+    }
+    return st;
+}
+
+/* A difference is a verdict. A refused build or launch is tried once more, and then a doubt, if it
+ * is not the device that fails. */
 static pencl_status try_one(pencl_device *device, const char *name)
 {
     wanted w;
@@ -203,8 +223,11 @@ static pencl_status try_one(pencl_device *device, const char *name)
             return st;
         }
     }
-    pn_device_doubt(device, name, pencl_error_text(ctx));
+    char why[512];
+    pn_copy(why, sizeof why, pencl_error_text(ctx));
     pn_error_clear(ctx);
+    PENCL_TRY(check_device(device));
+    pn_device_doubt(device, name, why);
     return PENCL_OK;
 }
 

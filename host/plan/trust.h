@@ -13,7 +13,7 @@
 void pn_trust_name(char out[PN_VERDICT_MAX], const pn_task *t, const pn_candidate *c);
 
 /* Tries out those of `names`, one a line, that have no verdict yet, and logs what may not be used.
- * An error is not about a kernel: memory. */
+ * An error is not about a kernel: memory is out, or the device no longer works. */
 pencl_status pn_trust_try(pencl_device *device, pn_text *names);
 
 /* The candidate failed in a plan of its own: it is not used again. */

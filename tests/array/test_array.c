@@ -3,7 +3,7 @@
 #include "array/array.h"
 
 #include "array/dtypes.h"
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/noise.h"
 
 #include <check.h>
@@ -11,35 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    device = test_device(ctx);
-}
-
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status st)
-{
-    ck_assert_msg(st == PENCL_OK, "%s", pencl_error_text(ctx));
-}
-
-static void expect_error(pencl_status got, pencl_status status, const char *words)
-{
-    ck_assert_str_eq(pencl_status_name(got), pencl_status_name(status));
-    ck_assert_msg(strstr(pencl_error_text(ctx), words) != NULL, "\"%s\" lacks \"%s\"",
-                  pencl_error_text(ctx), words);
-}
 
 static pencl_array *array_of(const char *spec_text)
 {
@@ -307,14 +278,14 @@ static char path[64];
 
 static void setup_file(void)
 {
-    setup();
+    fixture_device();
     snprintf(path, sizeof path, "/tmp/pencl_test_%d.npy", (int)getpid());
 }
 
 static void teardown_file(void)
 {
     remove(path);
-    teardown();
+    fixture_close();
 }
 
 static void write_file(const char *dictionary, const void *data, size_t bytes)
@@ -440,7 +411,7 @@ Suite *suite_array_array(void)
 {
     Suite *suite = suite_create("array_array");
     TCase *tests = tcase_create("array");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, fixture_device, fixture_close);
     tcase_add_test(tests, upload_then_download);
     tcase_add_test(tests, new_checks_its_axes);
     tcase_add_test(tests, scalars_and_empty_arrays_work);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* .npz files, read back by libzip and byte by byte. */
 #include "array/npy.h"
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/folder.h"
 
 #include <check.h>
@@ -10,21 +10,17 @@
 #include <string.h>
 #include <zip.h>
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static char folder[TEST_PATH];
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
     test_folder_make(folder);
 }
 
 static void teardown(void)
 {
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
     test_folder_remove(folder);
 }
 

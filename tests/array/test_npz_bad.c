@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* .npz files that are cut, changed, or not what they say. */
 #include "array/npy.h"
+#include "support/fixture.h"
 #include "support/folder.h"
 
 #include <check.h>
@@ -11,21 +12,17 @@
 
 enum { MOST = 1 << 14 };
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static char folder[TEST_PATH];
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
+    fixture_ref();
     test_folder_make(folder);
 }
 
 static void teardown(void)
 {
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
     test_folder_remove(folder);
 }
 

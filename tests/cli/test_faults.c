@@ -5,6 +5,7 @@
 #include "support/folder.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +52,18 @@ static void use_store(const char *name)
     setenv("PENCL_CACHE", test_path(folder, name), 1);
 }
 
+/* No lock and no row of the journal: those would keep the next start from what is good. */
+static void check_store(const char *fault)
+{
+    DIR *store = opendir(getenv("PENCL_CACHE"));
+    for (const struct dirent *entry; store != NULL && (entry = readdir(store)) != NULL;) {
+        ck_assert_msg(entry->d_name[0] == '.' || strncmp(entry->d_name, "cache.db", 8) == 0,
+                      "fault %s: %s is left", fault, entry->d_name);
+    }
+    ck_assert_ptr_nonnull(store);
+    closedir(store);
+}
+
 /* A run in which a call fails as `fault` says. */
 static void check_run(const char *fault)
 {
@@ -63,7 +76,11 @@ static void check_run(const char *fault)
                       fault, got.status, got.err);
         ck_assert_msg(strncmp(got.err, "pencl: ", 7) == 0, "fault %s: \"%s\"", fault, got.err);
     }
+    ck_assert_msg(strstr(fault, "clBuildProgram") != NULL ||
+                      strstr(got.err, "no kernel of '") == NULL,
+                  "fault %s is taken for one of kernels: %s", fault, got.err);
     ck_assert_msg(report(1) == 0, "fault %s: %d objects are left", fault, (int)report(1));
+    check_store(fault);
 }
 
 static void run_without(void)
@@ -110,26 +127,51 @@ START_TEST(calls_fail_on_a_cold_store)
 }
 END_TEST
 
+/* On a warm store, and on one of its own. -2: a device that was lost. */
 START_TEST(functions_fail)
 {
-    static const char *const faults[] = {"1:clBuildProgram",
-                                         "2+:clBuildProgram",
-                                         "1:clCreateBuffer",
-                                         "3+:clCreateBuffer",
-                                         "1+:clEnqueueNDRangeKernel",
-                                         "5:clEnqueueNDRangeKernel",
-                                         "1:clCreateCommandQueue",
-                                         "1:clCreateContext",
-                                         "1+:clGetProgramInfo",
-                                         "1+:clFinish",
-                                         "1+:clFlush",
-                                         "1+:clCreateProgramWithBinary"};
+    static const char *const warm[] = {"1:clCreateBuffer",
+                                       "3+:clCreateBuffer",
+                                       "1+:clEnqueueNDRangeKernel",
+                                       "5:clEnqueueNDRangeKernel",
+                                       "4+:clEnqueueNDRangeKernel=-2",
+                                       "2+:clEnqueueReadBuffer=-2",
+                                       "1:clCreateCommandQueue",
+                                       "1:clCreateContext",
+                                       "1+:clGetProgramInfo",
+                                       "1+:clFinish",
+                                       "1+:clFlush",
+                                       "1+:clCreateProgramWithBinary",
+                                       "300+=-2"};
+    static const char *const cold[] = {"1:clBuildProgram", "2+:clBuildProgram",
+                                       "20:clGetDeviceInfo", "20+:clGetDeviceInfo",
+                                       "35+:clCreateBuffer=-2"};
+    char store[32];
     run_without();
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        bool builds = strstr(faults[i], "Program") != NULL && i < 2;
-        use_store(builds ? "cold" : "warm");
-        check_run(faults[i]);
+    for (size_t i = 0; i < sizeof warm / sizeof *warm; i++) {
+        check_run(warm[i]);
     }
+    for (size_t i = 0; i < sizeof cold / sizeof *cold; i++) {
+        snprintf(store, sizeof store, "cold%d", (int)i);
+        use_store(store);
+        check_run(cold[i]);
+    }
+}
+END_TEST
+
+/* A driver that does not say how large a work-group may be has no device that can be used: it is
+ * not that its kernels fail. */
+START_TEST(a_device_that_does_not_answer_is_refused)
+{
+    bool refused = false;
+    run_without();
+    for (int n = 1; n <= 60; n++) {
+        char fault[32];
+        snprintf(fault, sizeof fault, "%d:clGetDeviceInfo", n);
+        check_run(fault);
+        refused = refused || strstr(got.err, "does not answer what every device") != NULL;
+    }
+    ck_assert(refused);
 }
 END_TEST
 
@@ -143,6 +185,7 @@ Suite *suite_cli_faults(void)
     tcase_add_test(tc, calls_fail_on_a_warm_store);
     tcase_add_test(tc, calls_fail_on_a_cold_store);
     tcase_add_test(tc, functions_fail);
+    tcase_add_test(tc, a_device_that_does_not_answer_is_refused);
     suite_add_tcase(suite, tc);
     return suite;
 }

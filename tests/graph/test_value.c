@@ -2,28 +2,24 @@
 /* Values: shapes and types that verbs give, what adds a node and what does not, and errors, which
  * stay on the graph. Nothing is computed. */
 #include "graph/graph.h"
+#include "support/fixture.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_graph *graph;
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
+    fixture_ref();
     ck_assert_int_eq(pencl_graph_new(&graph, device), PENCL_OK);
 }
 
 static void teardown(void)
 {
     pencl_graph_free(graph);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
+    fixture_close();
 }
 
 /* An input of this shape; its own name, so that equal shapes are different values. */

@@ -4,8 +4,10 @@
  *   PENCL_FAULT=12              the 12th call fails
  *   PENCL_FAULT=12+             and every one after it: a device that was lost
  *   PENCL_FAULT=3:clBuildProgram  the third call of that function
+ *   PENCL_FAULT=12+=-2          with this error: -2 is CL_DEVICE_NOT_AVAILABLE
+ *   PENCL_FAULT_IN=main         not in the processes that this one starts; =started: only in those
  *   PENCL_FAULT_REPORT=FILE     two numbers of 8 bytes: calls, and objects that are not released
- * yet
+ *                               yet; of all processes that this one started in FILE.started
  *
  * A call fails as drivers have it: a build with CL_BUILD_PROGRAM_FAILURE, a buffer for want of
  * memory, all others with CL_OUT_OF_RESOURCES. Releases always work. */
@@ -17,6 +19,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -35,42 +38,78 @@ typedef struct report {
 } report;
 
 /* In the file itself: programs may end without a word. */
-static report *counters(void)
+static report *counters;
+
+static report *map_report(const char *path)
 {
     static report nowhere;
-    static report *found;
-    const char *path = getenv("PENCL_FAULT_REPORT");
-    if (found == NULL) {
-        int fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_TRUNC, 0600) : -1;
-        void *map = fd >= 0 && ftruncate(fd, sizeof nowhere) == 0
-                        ? mmap(NULL, sizeof nowhere, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
-                        : MAP_FAILED;
-        found = map != MAP_FAILED ? map : &nowhere;
-        unsetenv("PENCL_FAULT_REPORT"); /* a process that this one starts is not counted */
-    }
-    return found;
+    int fd = path != NULL ? open(path, O_RDWR | O_CREAT, 0600) : -1;
+    void *map = fd >= 0 && ftruncate(fd, sizeof nowhere) == 0
+                    ? mmap(NULL, sizeof nowhere, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+                    : MAP_FAILED;
+    return map != MAP_FAILED ? map : &nowhere;
 }
 
 /* ---- which call fails ---- */
 
+static struct {
+    long at; /* 0: none */
+    bool onwards;
+    char only[64]; /* a function's name, or "" */
+    cl_int code;   /* 0: as drivers have it */
+} fault;
+
+static void read_fault(const char *text)
+{
+    char *end = NULL;
+    fault.at = strtol(text, &end, 10);
+    fault.onwards = *end == '+';
+    end += fault.onwards;
+    if (*end == ':') {
+        size_t n = strcspn(end + 1, "=");
+        memcpy(fault.only, end + 1, n < sizeof fault.only ? n : 0);
+        end += 1 + n;
+    }
+    fault.code = *end == '=' ? (cl_int)strtol(end + 1, NULL, 10) : 0;
+}
+
+/* At the first call: whose process this is stands in the name of its report. */
+static void begin(void)
+{
+    static const char mark[] = ".started";
+    const char *path = getenv("PENCL_FAULT_REPORT");
+    const char *text = getenv("PENCL_FAULT");
+    const char *where = getenv("PENCL_FAULT_IN");
+    size_t n = path != NULL ? strlen(path) : 0;
+    bool started = n >= sizeof mark && strcmp(path + n - (sizeof mark - 1), mark) == 0;
+    if (text != NULL &&
+        (where == NULL || *where == '\0' || strcmp(where, started ? "started" : "main") == 0)) {
+        read_fault(text);
+    }
+    if (path != NULL && !started && n < 4096) {
+        char name[4096 + sizeof mark];
+        memcpy(name, path, n);
+        memcpy(name + n, mark, sizeof mark);
+        remove(path);
+        remove(name);
+        counters = map_report(path);
+        setenv("PENCL_FAULT_REPORT", name, 1);
+    } else {
+        counters = map_report(path);
+    }
+}
+
 static bool is_chosen(const char *name)
 {
-    static long at = -1;
-    static bool onwards;
-    static const char *only;
-    if (at < 0) {
-        const char *text = getenv("PENCL_FAULT");
-        char *end = NULL;
-        at = text != NULL ? strtol(text, &end, 10) : 0;
-        onwards = end != NULL && *end == '+';
-        only = end != NULL && strchr(end, ':') != NULL ? strchr(end, ':') + 1 : NULL;
+    if (counters == NULL) {
+        begin();
     }
-    counters()->calls++;
-    if (only != NULL && strcmp(only, name) != 0) {
+    counters->calls++;
+    if (fault.only[0] != '\0' && strcmp(fault.only, name) != 0) {
         return false;
     }
     matching++;
-    return at > 0 && (matching == at || (onwards && matching > at));
+    return fault.at > 0 && (matching == fault.at || (fault.onwards && matching > fault.at));
 }
 
 static bool fails(const char *name)
@@ -84,13 +123,16 @@ static bool fails(const char *name)
 static void count(long objects)
 {
     pthread_mutex_lock(&lock);
-    counters()->live += objects;
+    if (counters != NULL) {
+        counters->live += objects;
+    }
     pthread_mutex_unlock(&lock);
 }
 
 static cl_int error_of(const char *name)
 {
-    return strcmp(name, "clBuildProgram") == 0   ? CL_BUILD_PROGRAM_FAILURE
+    return fault.code != 0                       ? fault.code
+           : strcmp(name, "clBuildProgram") == 0 ? CL_BUILD_PROGRAM_FAILURE
            : strcmp(name, "clCreateBuffer") == 0 ? CL_MEM_OBJECT_ALLOCATION_FAILURE
                                                  : CL_OUT_OF_RESOURCES;
 }
@@ -195,6 +237,7 @@ STATUS(clGetDeviceIDs,
 STATUS(clGetDeviceInfo,
        (cl_device_id d, cl_device_info i, size_t size, void *to, size_t *got),
        (d, i, size, to, got))
+STATUS(clGetPlatformIDs, (cl_uint n, cl_platform_id *p, cl_uint *got), (n, p, got))
 STATUS(clGetPlatformInfo,
        (cl_platform_id p, cl_platform_info i, size_t size, void *to, size_t *got),
        (p, i, size, to, got))
@@ -252,7 +295,7 @@ static void *CL_API_CALL do_clEnqueueMapBuffer(cl_command_queue q,
 {
     if (fails("clEnqueueMapBuffer")) {
         if (code != NULL) {
-            *code = CL_MAP_FAILURE;
+            *code = fault.code != 0 ? fault.code : CL_MAP_FAILURE;
         }
         return NULL;
     }
@@ -314,6 +357,7 @@ CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
     OURS(clFlush)
     OURS(clGetDeviceIDs)
     OURS(clGetDeviceInfo)
+    OURS(clGetPlatformIDs)
     OURS(clGetPlatformInfo)
     OURS(clGetProgramBuildInfo)
     OURS(clGetProgramInfo)

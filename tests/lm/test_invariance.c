@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* However tokens reach a model, they get the same logits: prompts in pieces, padding, batches, two
  * sequences in one row. penzai's eight families and the real model. */
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/folder.h"
 #include "support/golden.h"
 #include "support/penzai.h"
@@ -17,8 +17,6 @@
 
 enum { N = 7, ROWS = 2, MOST = 2 * ROWS * (N + 2) };
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 static pencl_lm *lm;
 static char folder[TEST_PATH];
@@ -35,8 +33,7 @@ static double worst;
 static void setup(void)
 {
     test_folder_make(folder);
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
 }
 
 static void teardown(void)
@@ -44,8 +41,7 @@ static void teardown(void)
     free(want);
     free(got);
     pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
     test_folder_remove(folder);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Low-rank adapters as PEFT saves them, on the device at hand, against transformers and PEFT. */
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/folder.h"
 #include "support/golden.h"
 #include "support/penzai.h"
@@ -23,8 +23,6 @@
 enum { MOST_TOKENS = 64 };
 
 static char folder[TEST_PATH];
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 static int32_t tokens[MOST_TOKENS];
 static size_t n_tokens;
@@ -40,22 +38,15 @@ static void setup(void)
     }
     json_decref(json);
     test_folder_make(folder);
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
 }
 
 static void teardown(void)
 {
     pencl_model_close(model);
     model = NULL;
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
     test_folder_remove(folder);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
 }
 
 /* ---- what transformers says ---- */

@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "io/write_safetensors.h"
 #include "pencl/pencl.h"
+#include "support/fixture.h"
 #include "support/folder.h"
 #include "support/golden.h"
 #include "support/noise.h"
@@ -57,23 +58,19 @@ typedef struct row {
 } row;
 
 static char folder[TEST_PATH];
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 
 static void setup(void)
 {
     test_folder_make(folder);
-    ctx = pencl_ctx_new();
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
+    fixture_ref();
     ck_assert_int_eq(pencl_model_open(&model, device, MODEL, NULL), PENCL_OK);
 }
 
 static void teardown(void)
 {
     pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
     test_folder_remove(folder);
 }
 

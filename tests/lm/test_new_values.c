@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Weights that get new values while plans that read them are kept. */
 #include "nn/nn.h"
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/noise.h"
 
 #include "pencl/pencl.h"
@@ -13,26 +13,7 @@
 
 enum { N_TOKENS = 6 };
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static const int32_t tokens[N_TOKENS] = {5, 17, 42, 8, 100, 3};
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
-}
-
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-}
 
 static pencl_model *open_model(void)
 {
@@ -162,7 +143,7 @@ Suite *suite_lm_new_values(void)
     Suite *suite = suite_create("lm_new_values");
     TCase *tc = tcase_create("new_values");
     tcase_set_timeout(tc, 300);
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_device, fixture_close);
     tcase_add_test(tc, a_norm_gets_new_memory);
     tcase_add_test(tc, a_matrix_gets_another_type);
     suite_add_tcase(suite, tc);

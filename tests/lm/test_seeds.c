@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 100 seeds draw the tokens that NumPy draws from transformers' logits. */
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/golden.h"
 
 #include "pencl/pencl.h"
@@ -15,15 +15,12 @@ enum { SEEDS = 100, STEPS = 64, PROMPT = 5, VOCABULARY = 300 };
 /* How near a draw must have been to another token where another one is drawn. */
 #define NEAR 1e-4
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 static pencl_session *session;
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
     ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_mix.gguf", NULL),
                      PENCL_OK);
     ck_assert_int_eq(pencl_session_new(&session, pencl_model_lm(model), NULL), PENCL_OK);
@@ -33,8 +30,7 @@ static void teardown(void)
 {
     pencl_session_free(session);
     pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
 }
 
 /* The first step at which a seed draws another token than the golden one; STEPS: none. */

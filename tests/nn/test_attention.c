@@ -2,7 +2,7 @@
 /* The layers of attention: rotary positions, masks, einsums and the whole, against the formulas. */
 #include "nn/nn.h"
 #include "support/apply.h"
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/noise.h"
 #include "support/tree.h"
 
@@ -12,23 +12,6 @@
 #include <string.h>
 
 static const float masked = -2.3819763e38F;
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    device = test_device(ctx);
-}
-
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
 
 static void fill_noise(float *values, int n, uint64_t seed)
 {
@@ -396,7 +379,7 @@ Suite *suite_nn_attention(void)
 {
     Suite *suite = suite_create("nn_attention");
     TCase *tc = tcase_create("formulas");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_device, fixture_close);
     tcase_set_timeout(tc, 120); /* the first build of kernels */
     tcase_add_test(tc, rope_of_one_vector_is_penzais);
     tcase_add_test(tc, rope_of_a_subset_leaves_the_rest);

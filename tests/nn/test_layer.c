@@ -1,35 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Layer nodes: fields, references, builders. What penzai's Layer offers is in tests/penzai. */
 #include "nn/nn.h"
+#include "support/fixture.h"
 #include "support/tree.h"
 
 #include <check.h>
 #include <string.h>
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
-}
-
-/* Every reference must be gone: what is alive after the device and the context is a leak. */
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void expect_error(pencl_status status, const char *words)
-{
-    ck_assert_str_eq(pencl_status_name(pencl_error_status(ctx)), pencl_status_name(status));
-    ck_assert_msg(strstr(pencl_error_text(ctx), words) != NULL, "\"%s\" lacks \"%s\"",
-                  pencl_error_text(ctx), words);
-}
 
 /* ---- fields ---- */
 
@@ -88,11 +64,11 @@ START_TEST(a_builder_passes_on_what_failed_and_releases_the_rest)
 {
     pencl_layer *bad = pn_nn_list(ctx, "Sequentiell", NULL, 0);
     ck_assert_ptr_null(bad);
-    expect_error(PENCL_E_ARG, "no layer type is named 'Sequentiell'");
+    expect_error(pencl_error_status(ctx), PENCL_E_ARG, "no layer type is named 'Sequentiell'");
     pencl_layer *tree =
         PN_NN_LIST(ctx, "Sequential", pn_nn_identity(ctx), pn_nn_residual(ctx, bad));
     ck_assert_ptr_null(tree);
-    expect_error(PENCL_E_ARG, "Sequentiell");
+    expect_error(pencl_error_status(ctx), PENCL_E_ARG, "Sequentiell");
     pn_layers list = {0};
     pn_layers_add(&list, pn_nn_identity(ctx));
     pn_layers_add(&list, NULL);
@@ -112,7 +88,7 @@ START_TEST(memory_running_out_leaks_nothing)
                        pn_nn_query_key_einsum(ctx, "heads", ""));
         pn_alloc_fail_at(0);
         if (tree == NULL) {
-            expect_error(PENCL_E_NOMEM, "memory");
+            expect_error(pencl_error_status(ctx), PENCL_E_NOMEM, "memory");
         }
         pencl_layer_free(tree);
     }
@@ -124,7 +100,7 @@ Suite *suite_nn_layer(void)
 {
     Suite *suite = suite_create("nn_layer");
     TCase *tc = tcase_create("nodes");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_ref, fixture_close);
     tcase_add_test(tc, unknown_fields_read_as_nothing);
     tcase_add_test(tc, every_type_is_found_by_its_name);
     tcase_add_test(tc, children_and_variables_are_counted);

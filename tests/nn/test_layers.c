@@ -2,7 +2,7 @@
 /* Every layer but those of attention: its values against the formula, computed here. */
 #include "nn/nn.h"
 #include "support/apply.h"
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/noise.h"
 #include "support/tree.h"
 
@@ -13,16 +13,12 @@
 
 enum { S = 3, E = 5, N = 4, V = 7 }; /* seq, embedding, neurons, vocabulary */
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static float x[S * E]; /* [seq, embedding], noise */
 static pencl_array *input;
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    device = test_device(ctx);
+    fixture_device();
     noise seed = {42};
     for (int i = 0; i < S * E; i++) {
         x[i] = 3 * noise_float(&seed);
@@ -33,9 +29,7 @@ static void setup(void)
 static void teardown(void)
 {
     pencl_array_free(input);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
+    fixture_close();
 }
 
 static void expect(pencl_layer *layer, const char *spec, const float *want)

@@ -2,7 +2,7 @@
 /* Norms with a learned scale and a sum after them: one launch, whichever kernel takes it. */
 #include "op/op.h"
 #include "plan/internal.h"
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/noise.h"
 
 #include <check.h>
@@ -10,21 +10,6 @@
 #include <string.h>
 
 enum { ROWS = 5, COLS = 48 };
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
-}
-
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-}
 
 static const double eps = 1e-5;
 
@@ -129,7 +114,7 @@ Suite *suite_op_norm(void)
     Suite *suite = suite_create("op_norm");
     TCase *tcase = tcase_create("fused");
     tcase_set_timeout(tcase, 120);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, fixture_device, fixture_close);
     tcase_add_loop_test(tcase, scale_and_sum_are_part_of_the_launch, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -1,34 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every penzai Layer inherits from Struct, by member: treescope_color, equality, printing. */
 #include "nn/nn.h"
+#include "support/fixture.h"
 #include "support/golden.h"
 #include "support/tree.h"
 
 #include <check.h>
 #include <string.h>
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
-}
-
-/* Every reference must be gone: what is alive after the device and the context is a leak. */
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-}
 
 static pencl_layer *linear(const char *label)
 {
@@ -334,7 +312,7 @@ Suite *suite_penzai_appearance(void)
 {
     Suite *suite = suite_create("penzai_appearance");
     TCase *tc = tcase_create("members");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_ref, fixture_close);
     tcase_add_test(tc, treescope_color);
     tcase_add_test(tc, fields_are_penzais);
     tcase_add_test(tc, kinds_are_penzais);

@@ -2,99 +2,16 @@
 /* penzai's variables in trees: bind_variables, unbind_variables and their kin, sharing, conflicts.
  */
 #include "nn/nn.h"
+#include "support/biases.h"
+#include "support/fixture.h"
 #include "support/tree.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
-}
-
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-}
-
-static void expect_error(pencl_status got, pencl_status status, const char *words)
-{
-    ck_assert_str_eq(pencl_status_name(got), pencl_status_name(status));
-    ck_assert_msg(strstr(pencl_error_text(ctx), words) != NULL, "\"%s\" lacks \"%s\"",
-                  pencl_error_text(ctx), words);
-}
-
-/* A variable [2] of two numbers. */
-static pencl_variable *pair(pencl_variable_kind kind, const char *label, float a, float b)
-{
-    const float values[] = {a, b};
-    pencl_array *array = tree_array(device, "embedding=2", values);
-    pencl_variable *v = NULL;
-    ok(pencl_variable_new(&v, kind, label, array, 0));
-    pencl_array_free(array);
-    return v;
-}
-
-static pencl_variable *parameter(const char *label, float a, float b)
-{
-    return pair(PENCL_PARAMETER, label, a, b);
-}
-
-static void expect_pair(const pencl_variable *v, float a, float b)
-{
-    float *values = tree_values(v);
-    ck_assert_float_eq(values[0], a);
-    ck_assert_float_eq(values[1], b);
-    free(values);
-}
-
-static void set_pair(pencl_variable *v, float a, float b)
-{
-    const float values[] = {a, b};
-    pencl_array *array = tree_array(device, "embedding=2", values);
-    ok(pencl_variable_set_value(v, array));
-    pencl_array_free(array);
-}
-
-/* A Sequential of AddBias layers over variables, which are taken over. */
-static pencl_layer *biases(pencl_variable *const *variables, int n)
-{
-    pn_layers list = {0};
-    for (int i = 0; i < n; i++) {
-        pn_layers_add(&list, pn_nn_add_bias(ctx, variables[i]));
-    }
-    pencl_layer *layer = pn_nn_list_of(ctx, "Sequential", &list);
-    ck_assert_ptr_nonnull(layer);
-    return layer;
-}
-#define BIASES(...)                                                                                \
-    biases((pencl_variable *[]){__VA_ARGS__}, (int)PN_COUNT(((pencl_variable *[]){__VA_ARGS__})))
 
 static pencl_variable *bias_of(const pencl_layer *tree, int i)
 {
     return pencl_layer_variable(pencl_layer_child(tree, "sublayers", i), "bias");
-}
-
-/* Everything mutable taken out; the tree is freed. */
-static pencl_layer *unbind(pencl_layer *tree, pencl_variable ***variables, int *n)
-{
-    pencl_layer *empty = NULL;
-    ok(pencl_layer_unbind_variables(&empty, variables, n, ctx, tree, NULL, NULL));
-    pencl_layer_free(tree);
-    return empty;
 }
 
 /* ---- unbind ---- */
@@ -439,7 +356,7 @@ Suite *suite_penzai_binding(void)
 {
     Suite *suite = suite_create("penzai_binding");
     TCase *tc = tcase_create("trees");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_ref, fixture_close);
     tcase_add_test(tc, unbind_variables);
     tcase_add_test(tc, unbind_params_and_state_vars_and_a_predicate);
     tcase_add_test(tc, unbind_leaves_frozen_values_and_slots);

@@ -1,59 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TransformerLM.__call__: positions, padding, batch axes, side inputs, bad input. */
-#include "support/devices.h"
-#include "support/golden.h"
+#include "support/tiny.h"
 
 #include "pencl/pencl.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { N_TOKENS = 12, VOCABULARY = 300, MOST = 4 * N_TOKENS };
+enum { MOST = 4 * N_TOKENS };
 
-static pencl_ctx *ctx;
-static pencl_device *device;
-static pencl_model *model;
-static pencl_lm *lm;
-static int32_t tokens[N_TOKENS];
-static float *want; /* by transformers: [N_TOKENS, VOCABULARY] */
 static float got[MOST * VOCABULARY];
-
-static void setup(void)
-{
-    size_t count = 0;
-    json_t *json = golden_json("tiny/tiny.json");
-    for (size_t i = 0; i < N_TOKENS; i++) {
-        json_t *id = json_array_get(json_object_get(json, "tokens"), i);
-        tokens[i] = (int32_t)json_integer_value(id);
-    }
-    json_decref(json);
-    want = golden_npy("tiny/tiny_mix.logits.npy", &count);
-    ck_assert_uint_eq(count, N_TOKENS * VOCABULARY);
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
-    ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_mix.gguf", NULL),
-                     PENCL_OK);
-    lm = pencl_model_lm(model);
-}
-
-static void teardown(void)
-{
-    pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    free(want);
-}
-
-#define CHECK_OK(expr) ck_assert_msg((expr) == PENCL_OK, "%s", pencl_error_text(ctx))
 
 static pencl_array *ints(const int32_t *ids, const pencl_axis *axes, int n)
 {
     pencl_array *a = NULL;
-    CHECK_OK(pencl_array_new(&a, device, PENCL_I32, axes, n));
-    CHECK_OK(pencl_array_upload(a, ids, (size_t)pencl_array_count(a) * sizeof *ids));
+    ok(pencl_array_new(&a, device, PENCL_I32, axes, n));
+    ok(pencl_array_upload(a, ids, (size_t)pencl_array_count(a) * sizeof *ids));
     return a;
 }
 
@@ -68,12 +32,12 @@ static void call(const pencl_array *ids, const pencl_lm_call_options *options)
         names[i] = pencl_array_axis(ids, i)->name;
     }
     names[n] = "vocabulary";
-    CHECK_OK(pencl_lm_call(&logits, lm, ids, options));
-    CHECK_OK(pencl_array_order(&ordered, logits, names, n + 1));
+    ok(pencl_lm_call(&logits, lm, ids, options));
+    ok(pencl_array_order(&ordered, logits, names, n + 1));
     ck_assert_int_eq(pencl_array_axis(ordered, n)->size, VOCABULARY);
     ck_assert_int_eq(pencl_array_count(ordered), pencl_array_count(ids) * VOCABULARY);
     ck_assert_int_le(pencl_array_count(ordered), MOST * VOCABULARY);
-    CHECK_OK(pencl_array_download_f32(ordered, got, pencl_array_count(ordered)));
+    ok(pencl_array_download_f32(ordered, got, pencl_array_count(ordered)));
     pencl_array_free(ordered);
     pencl_array_free(logits);
 }
@@ -332,8 +296,8 @@ static pencl_array *filled(pencl_dtype dtype, const axis_set *a, int32_t value)
     for (int i = 0; i < 18; i++) {
         data[i] = value;
     }
-    CHECK_OK(pencl_array_new(&array, device, dtype, a->axes, a->n));
-    CHECK_OK(pencl_array_upload(array, data, (size_t)pencl_array_count(array) * sizeof *data));
+    ok(pencl_array_new(&array, device, dtype, a->axes, a->n));
+    ok(pencl_array_upload(array, data, (size_t)pencl_array_count(array) * sizeof *data));
     return array;
 }
 
@@ -413,9 +377,9 @@ START_TEST(an_unbound_model_names_its_slot)
         pencl_lm *unbound = NULL;
         pencl_array *logits = NULL;
         int n = 0;
-        CHECK_OK(pencl_layer_unbind_variables(&empty, &variables, &n, ctx, pencl_lm_body(lm),
-                                              i == 0 ? NULL : is_labelled, (void *)taken[i]));
-        CHECK_OK(pencl_lm_new(&unbound, device, empty, pencl_lm_metadata(lm)));
+        ok(pencl_layer_unbind_variables(&empty, &variables, &n, ctx, pencl_lm_body(lm),
+                                        i == 0 ? NULL : is_labelled, (void *)taken[i]));
+        ok(pencl_lm_new(&unbound, device, empty, pencl_lm_metadata(lm)));
         ck_assert_int_eq(pencl_lm_call(&logits, unbound, ids, NULL), PENCL_E_UNBOUND);
         ck_assert_msg(strstr(pencl_error_text(ctx), taken[i]) != NULL, "%s", pencl_error_text(ctx));
         ck_assert_ptr_null(logits);
@@ -433,7 +397,7 @@ START_TEST(a_body_alone_misses_its_positions)
     const pencl_axis axes[] = {{"seq", 3}};
     pencl_array *ids = ints(tokens, axes, 1);
     pencl_graph *graph = NULL;
-    CHECK_OK(pencl_graph_new(&graph, device));
+    ok(pencl_graph_new(&graph, device));
     pencl_value *y = pencl_layer_call(pencl_lm_body(lm), pencl_graph_array(graph, ids), NULL);
     ck_assert_ptr_null(y);
     ck_assert_int_eq(pencl_graph_finish(graph), PENCL_E_SIDE_INPUT);
@@ -452,9 +416,8 @@ START_TEST(an_unbound_model_says_so)
     pencl_lm *unbound = NULL;
     pencl_variable **variables = NULL;
     int n = 0;
-    CHECK_OK(
-        pencl_layer_unbind_variables(&empty, &variables, &n, ctx, pencl_lm_body(lm), NULL, NULL));
-    CHECK_OK(pencl_lm_new(&unbound, device, empty, pencl_lm_metadata(lm)));
+    ok(pencl_layer_unbind_variables(&empty, &variables, &n, ctx, pencl_lm_body(lm), NULL, NULL));
+    ok(pencl_lm_new(&unbound, device, empty, pencl_lm_metadata(lm)));
     ck_assert_int_eq(pencl_lm_call(&logits, unbound, ids, NULL), PENCL_E_UNBOUND);
     ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), pencl_variable_label(variables[0])));
     ck_assert_ptr_null(logits);
@@ -471,7 +434,7 @@ Suite *suite_penzai_call(void)
     Suite *suite = suite_create("penzai_call");
     TCase *tc = tcase_create("call");
     tcase_set_timeout(tc, 300);
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_tiny, fixture_tiny_close);
     tcase_add_test(tc, default_positions_are_0_1_2);
     tcase_add_test(tc, positions_may_begin_anywhere);
     tcase_add_test(tc, minus_one_is_padding);

@@ -1,66 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* penzai's Selection, by member: the verbs that give a changed tree. */
 #include "nn/nn.h"
+#include "support/selecting.h"
 #include "support/tree.h"
 
 #include <check.h>
-#include <string.h>
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-static pencl_layer *body; /* a decoder of two blocks */
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
-    body = tree_decoder(device, 2);
-}
-
-static void teardown(void)
-{
-    pencl_layer_free(body);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-}
-
-static void expect_error(pencl_status got, pencl_status status, const char *words)
-{
-    ck_assert_str_eq(pencl_status_name(got), pencl_status_name(status));
-    ck_assert_msg(strstr(pencl_error_text(ctx), words) != NULL, "\"%s\" lacks \"%s\"",
-                  pencl_error_text(ctx), words);
-}
-
-static pencl_selection *text(pencl_layer *tree, const char *selection)
-{
-    pencl_selection *s = pencl_select_text(ctx, tree, selection);
-    pencl_layer *same = NULL;
-    ok(pencl_selection_deselect(&same, s));
-    pencl_layer_free(same);
-    return s;
-}
-
-static int count_in(pencl_layer *tree, const char *type)
-{
-    pencl_selection *s =
-        pencl_selection_at_instances_of(pencl_layer_select(ctx, tree), type, PENCL_OUTERMOST);
-    int n = pencl_selection_count(s);
-    pencl_selection_free(s);
-    return n;
-}
 
 /* The node that a text selects in a tree; borrowed from the tree. */
 static pencl_node node_at(pencl_layer *tree, const char *selection)
 {
     pencl_node node;
-    pencl_selection *s = text(tree, selection);
+    pencl_selection *s = select_text(tree, selection);
     ok(pencl_selection_get(&node, s));
     pencl_selection_free(s);
     return node;
@@ -77,7 +27,7 @@ START_TEST(set_shares_what_it_leaves_alone)
 {
     pencl_layer *identity = pn_nn_identity(ctx);
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//TransformerFeedForward#1");
+    pencl_selection *s = select_text(body, "//TransformerFeedForward#1");
     ok(pencl_selection_set(&changed, s, pencl_layer_node(identity)));
     pencl_selection_free(s);
     for (int i = 0; i < 5; i++) {
@@ -97,18 +47,18 @@ START_TEST(set_replaces_every_node_and_even_the_root)
 {
     pencl_layer *identity = pn_nn_identity(ctx);
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//Linear");
+    pencl_selection *s = select_text(body, "//Linear");
     ok(pencl_selection_set(&changed, s, pencl_layer_node(identity)));
     pencl_selection_free(s);
     ck_assert_int_eq(count_in(changed, "Identity"), 19);
     ck_assert_int_eq(count_in(changed, "Linear"), 0);
     pencl_layer_free(changed);
-    s = text(body, "");
+    s = select_text(body, "");
     ok(pencl_selection_set(&changed, s, pencl_layer_node(identity)));
     ck_assert_ptr_eq(changed, identity);
     pencl_selection_free(s);
     pencl_layer_free(changed);
-    s = pencl_selection_at_instances_of(text(body, ""), "Capture", PENCL_OUTERMOST);
+    s = pencl_selection_at_instances_of(select_text(body, ""), "Capture", PENCL_OUTERMOST);
     ok(pencl_selection_set(&changed, s, pencl_layer_node(identity))); /* nothing is selected */
     ck_assert_ptr_eq(changed, body);
     pencl_selection_free(s);
@@ -121,7 +71,7 @@ START_TEST(set_puts_variables_where_variables_were)
 {
     pencl_variable *shared = tree_variable(device, "shared", "embedding=8", 0);
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//RMSLayerNorm//Parameter");
+    pencl_selection *s = select_text(body, "//RMSLayerNorm//Parameter");
     ok(pencl_selection_set(&changed, s, pencl_variable_node(shared)));
     for (int i = 0; i < pencl_selection_count(s); i++) {
         pencl_node old = pencl_selection_point(s, i).node;
@@ -130,17 +80,17 @@ START_TEST(set_puts_variables_where_variables_were)
     pencl_selection_free(s);
     ck_assert_ptr_eq(node_at(changed, "//RMSLayerNorm#-1//Parameter").variable, shared);
     pencl_layer_free(changed);
-    s = text(body, "//RMSLayerNorm#0//Parameter");
+    s = select_text(body, "//RMSLayerNorm#0//Parameter");
     expect_error(pencl_selection_set(&changed, s, pencl_layer_node(body)), PENCL_E_FIELDS,
                  "Linear.weights holds a variable, a Sequential does not fit");
     pencl_selection_free(s);
-    s = text(body, "//Linear#0");
+    s = select_text(body, "//Linear#0");
     expect_error(pencl_selection_set(&changed, s, pencl_variable_node(shared)), PENCL_E_FIELDS,
                  "RMSLayerNorm.sublayers holds a layer, a Parameter does not fit");
     expect_error(pencl_selection_set(&changed, s, (pencl_node){0}), PENCL_E_ARG,
                  "there is no replacement for path '.sublayers[1].sublayers[0].delta.sublayers[0]");
     pencl_selection_free(s);
-    s = text(body, "");
+    s = select_text(body, "");
     expect_error(pencl_selection_set(&changed, s, pencl_variable_node(shared)), PENCL_E_FIELDS,
                  "a Parameter cannot be the root of a tree");
     ck_assert_ptr_null(changed);
@@ -165,7 +115,7 @@ START_TEST(apply_with_keypath_and_selected_index)
 {
     pn_text seen = {0};
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//Softmax");
+    pencl_selection *s = select_text(body, "//Softmax");
     ok(pencl_selection_apply(&changed, s, rescaled, &seen));
 #define SOFTMAX(b)                                                                                 \
     ".sublayers[" b "].sublayers[0].delta.sublayers[1].query_key_to_attn.sublayers[2]"
@@ -188,7 +138,7 @@ START_TEST(apply_keep_selected)
 {
     pn_text seen = {0};
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//Softmax");
+    pencl_selection *s = select_text(body, "//Softmax");
     s = pencl_selection_apply_and_keep(s, rescaled, &seen);
     ck_assert_int_eq(pencl_selection_count(s), 2);
     ck_assert_str_eq(pencl_selection_path(s, 1), SOFTMAX("2"));
@@ -215,7 +165,7 @@ static pencl_status refuse(pencl_node *out, const pencl_place *place, void *unus
 START_TEST(apply_stops_where_its_function_fails)
 {
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//Softmax");
+    pencl_selection *s = select_text(body, "//Softmax");
     expect_error(pencl_selection_apply(&changed, s, refuse, NULL), PENCL_E_UNSUPPORTED,
                  "the function failed at path '" SOFTMAX("2") "'");
     ck_assert_ptr_null(changed);
@@ -233,7 +183,7 @@ START_TEST(set_by_path)
     pencl_layer *by[] = {pn_nn_rescale(ctx, 3), pn_nn_rescale(ctx, 1), pn_nn_rescale(ctx, 2)};
     pencl_node nodes[] = {{.layer = by[0]}, {.layer = by[1]}, {.layer = by[2]}};
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//TransformerBlock");
+    pencl_selection *s = select_text(body, "//TransformerBlock");
     ok(pencl_selection_set_by_path(&changed, s, paths, nodes,
                                    3)); /* .sublayers[3] is not asked for */
     ck_assert_ptr_eq(layer_at(changed, "/sublayers.1"), by[1]);
@@ -256,7 +206,7 @@ START_TEST(select_and_set_by_path)
     pencl_layer *two = pn_nn_rescale(ctx, 2);
     pencl_node nodes[] = {{.layer = one}, {.layer = one}, {.layer = two}};
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//TransformerBlock");
+    pencl_selection *s = select_text(body, "//TransformerBlock");
     ok(pencl_selection_select_and_set_by_path(&changed, s, paths, nodes, 3));
     ck_assert_ptr_eq(layer_at(changed, "/sublayers.1/sublayers.0/delta"), one);
     ck_assert_ptr_eq(layer_at(changed, "/sublayers.2/sublayers.1"), two);
@@ -273,7 +223,7 @@ START_TEST(set_sequence)
     pencl_layer *by[] = {pn_nn_rescale(ctx, 0), pn_nn_rescale(ctx, 1), pn_nn_rescale(ctx, 2)};
     pencl_node nodes[] = {{.layer = by[0]}, {.layer = by[1]}, {.layer = by[2]}};
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//TransformerBlock");
+    pencl_selection *s = select_text(body, "//TransformerBlock");
     ok(pencl_selection_set_sequence(&changed, s, nodes,
                                     3)); /* the third is left out, as in penzai */
     ck_assert_ptr_eq(layer_at(changed, "/sublayers.1"), by[0]);
@@ -304,7 +254,7 @@ static pencl_status repeated(pencl_layer_list *list, const pencl_place *place, v
 START_TEST(apply_and_inline)
 {
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "/*");
+    pencl_selection *s = select_text(body, "/*");
     ok(pencl_selection_apply_and_inline(&changed, s, repeated, NULL));
     ck_assert_int_eq(pencl_layer_n_children(changed, "sublayers"), 0 + 1 + 2 + 3 + 4);
     ck_assert_ptr_eq(layer_at(changed, "/sublayers.0"), layer_at(body, "/sublayers.1"));
@@ -319,7 +269,7 @@ START_TEST(insert_before_and_after)
 {
     pencl_layer *identity = pn_nn_identity(ctx);
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//TransformerBlock");
+    pencl_selection *s = select_text(body, "//TransformerBlock");
     ok(pencl_selection_insert_after(&changed, s, identity));
     ck_assert_int_eq(pencl_layer_n_children(changed, "sublayers"), 7);
     for (int i = 1; i < 5; i += 2) {
@@ -344,7 +294,7 @@ START_TEST(insert_and_select)
 {
     pencl_layer *identity = pn_nn_identity(ctx);
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//Softmax|TransformerFeedForward");
+    pencl_selection *s = select_text(body, "//Softmax|TransformerFeedForward");
     s = pencl_selection_insert_after_and_select(s, identity);
     ck_assert_int_eq(pencl_selection_count(s), 4);
     ck_assert_str_eq(
@@ -355,7 +305,7 @@ START_TEST(insert_and_select)
         ck_assert_ptr_eq(pencl_selection_point(s, i).node.layer, identity);
     }
     pencl_selection_free(s);
-    s = pencl_selection_insert_before_and_select(text(body, "//TransformerBlock"), identity);
+    s = pencl_selection_insert_before_and_select(select_text(body, "//TransformerBlock"), identity);
     ck_assert_str_eq(pencl_selection_path(s, 0), ".sublayers[1]");
     ck_assert_str_eq(pencl_selection_path(s, 1), ".sublayers[3]"); /* after the first one's */
     ok(pencl_selection_deselect(&changed, s));
@@ -369,13 +319,13 @@ END_TEST
 START_TEST(remove_from_parent)
 {
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//TransformerBlock");
+    pencl_selection *s = select_text(body, "//TransformerBlock");
     ok(pencl_selection_remove_from_parent(&changed, s));
     ck_assert_int_eq(pencl_layer_n_children(changed, "sublayers"), 3);
     ck_assert_ptr_eq(layer_at(changed, "/sublayers.1"), layer_at(body, "/sublayers.3"));
     pencl_layer_free(changed);
     pencl_selection_free(s);
-    s = text(body, "/sublayers");
+    s = select_text(body, "/sublayers");
     ok(pencl_selection_remove_from_parent(&changed, s));
     ck_assert_int_eq(pencl_layer_flatten(changed, NULL, 0), 0);
     pencl_layer_free(changed);
@@ -387,7 +337,7 @@ START_TEST(lists_only_can_grow_or_shrink)
 {
     pencl_layer *out = NULL;
     pencl_layer *identity = pn_nn_identity(ctx);
-    pencl_selection *s = text(body, "//Residual/delta");
+    pencl_selection *s = select_text(body, "//Residual/delta");
     static const char rule[] =
         "apply_and_inline requires all selected nodes to be children of lists, but the node at "
         "path .sublayers[1].sublayers[0].delta was contained in a node of type Residual";
@@ -398,11 +348,11 @@ START_TEST(lists_only_can_grow_or_shrink)
     s = pencl_selection_insert_after_and_select(s, identity);
     expect_error(pencl_selection_deselect(&out, s), PENCL_E_ARG, rule);
     pencl_selection_free(s);
-    s = text(body, "");
+    s = select_text(body, "");
     expect_error(pencl_selection_insert_after(&out, s, identity), PENCL_E_ARG,
                  "but the root node was selected");
     pencl_selection_free(s);
-    s = text(body, "//TransformerBlock");
+    s = select_text(body, "//TransformerBlock");
     expect_error(pencl_selection_insert_after(&out, s, NULL), PENCL_E_ARG, "no layer to add");
     ck_assert_ptr_null(out);
     pencl_selection_free(s);
@@ -415,7 +365,7 @@ END_TEST
 START_TEST(capture_wraps_the_node)
 {
     pencl_layer *changed = NULL;
-    pencl_selection *s = text(body, "//Softmax#0");
+    pencl_selection *s = select_text(body, "//Softmax#0");
     ok(pencl_selection_capture(&changed, s, "attn"));
     pencl_layer *capture = layer_at(changed, "//Capture");
     ck_assert_str_eq(pencl_layer_text(capture, "name"), "attn");
@@ -428,10 +378,10 @@ START_TEST(capture_wraps_the_node)
     ck_assert_int_eq(count_in(changed, "Softmax"), 2);
     pencl_layer_free(changed);
     pencl_selection_free(s);
-    s = text(body, "//Softmax");
+    s = select_text(body, "//Softmax");
     expect_error(pencl_selection_capture(&changed, s, "attn"), PENCL_E_ARITY, "but there are 2");
     pencl_selection_free(s);
-    s = text(body, "//Parameter#0");
+    s = select_text(body, "//Parameter#0");
     expect_error(pencl_selection_capture(&changed, s, "w"), PENCL_E_ARG,
                  "a Parameter is not computed");
     ck_assert_ptr_null(changed);
@@ -461,7 +411,7 @@ Suite *suite_penzai_changes(void)
 {
     Suite *suite = suite_create("penzai_changes");
     TCase *tc = tcase_create("changing");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_decoder, fixture_decoder_free);
     tcase_add_test(tc, set_shares_what_it_leaves_alone);
     tcase_add_test(tc, set_replaces_every_node_and_even_the_root);
     tcase_add_test(tc, set_puts_variables_where_variables_were);

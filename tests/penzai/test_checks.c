@@ -3,46 +3,17 @@
  */
 #include "nn/nn.h"
 #include "support/apply.h"
+#include "support/attributes.h"
+#include "support/fixture.h"
 #include "support/tree.h"
 
 #include <check.h>
 #include <string.h>
 
-static pencl_ctx *ctx;
-static pencl_device *device;
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
-}
-
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static pencl_attribute text(const char *name, const char *value)
-{
-    return (pencl_attribute){.name = name, .kind = PENCL_FIELD_TEXT, .text = value};
-}
-
-static pencl_layer *make(const char *type, const pencl_attribute *given, int n)
-{
-    pencl_layer *layer = NULL;
-    pencl_status status =
-        pencl_layer_from_attributes(&layer, ctx, pencl_layer_type_named(type), given, n);
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-    return layer;
-}
-
 static pencl_layer *check_structure(const char *expected)
 {
-    pencl_attribute a = text("expected", expected);
-    return make("CheckStructure", &a, 1);
+    pencl_attribute a = given_text("expected", expected);
+    return make_layer("CheckStructure", &a, 1);
 }
 
 /* An array of zeros. */
@@ -160,10 +131,10 @@ static pencl_layer *checked(const char *input, const char *output, double by)
 {
     pencl_layer *scale = pn_nn_rescale(ctx, by);
     pencl_attribute given[] = {
-        text("input_like", input),
-        text("output_like", output),
+        given_text("input_like", input),
+        given_text("output_like", output),
         {.name = "sublayers", .kind = PENCL_FIELD_LAYERS, .layers = &scale, .n = 1}};
-    pencl_layer *layer = make("CheckedSequential", given, 3);
+    pencl_layer *layer = make_layer("CheckedSequential", given, 3);
     pencl_layer_free(scale);
     return layer;
 }
@@ -280,9 +251,9 @@ START_TEST(a_capture_in_a_stack_keeps_a_value_for_each_layer)
     pencl_layer *capture = pn_nn_capture(ctx, "resid", pn_nn_rescale(ctx, 2));
     pencl_attribute given[] = {
         {.name = "stacked_sublayers", .kind = PENCL_FIELD_LAYER, .layers = &capture, .n = 1},
-        text("stack_axis", "blocks"),
+        given_text("stack_axis", "blocks"),
         {.name = "stack_axis_size", .kind = PENCL_FIELD_NUMBER, .number = 3}};
-    pencl_layer *stack = make("LayerStack", given, 3);
+    pencl_layer *stack = make_layer("LayerStack", given, 3);
     pencl_layer_free(capture);
     pencl_graph *graph = NULL;
     ck_assert_int_eq(pencl_graph_new(&graph, device), PENCL_OK);
@@ -310,7 +281,7 @@ Suite *suite_penzai_checks(void)
 {
     Suite *suite = suite_create("penzai_checks");
     TCase *tc = tcase_create("checks");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_ref, fixture_close);
     tcase_add_test(tc, check_structure_passes_what_fits);
     tcase_add_test(tc, check_structure_reports_all_that_does_not_fit);
     tcase_add_test(tc, check_structure_of_tuples);

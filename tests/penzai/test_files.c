@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files of penzai's form: whatever is wrong with one is one error that names it. */
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/folder.h"
 #include "support/penzai.h"
 
@@ -15,22 +15,18 @@ enum { GEMMA3 = 3, GPT_NEOX = 4, LLAMA = 5 }; /* of penzai_families */
 #define QUERY "transformer/block_0/attention/query.weights"
 
 static char folder[TEST_PATH];
-static pencl_ctx *ctx;
-static pencl_device *device;
 static json_t *golden;
 static penzai_file file;
 
 static void setup(void)
 {
     test_folder_make(folder);
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
 }
 
 static void teardown(void)
 {
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
     test_folder_remove(folder);
     ck_assert_int_eq(pn_alloc_live(), 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Models of penzai's, opened from files, against penzai's own logits on the device at hand: eight
  * families, and models of drawn sizes whose axes are stored in a drawn order. */
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/folder.h"
 #include "support/golden.h"
 #include "support/penzai.h"
@@ -23,23 +23,19 @@ static const char *const stacks[N_STACKS] = {"llama_gqa", "gemma1_mqa", "mistral
                                              "whole_tiles"};
 
 static char folder[TEST_PATH];
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 
 static void setup(void)
 {
     test_folder_make(folder);
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
 }
 
 static void teardown(void)
 {
     pencl_model_close(model);
     model = NULL;
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
     test_folder_remove(folder);
 }
 

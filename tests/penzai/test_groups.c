@@ -1,32 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* penzai's inline_groups: groups in groups give way to their own layers. */
 #include "nn/nn.h"
+#include "support/fixture.h"
 #include "support/tree.h"
 
 #include <check.h>
 #include <string.h>
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
-}
-
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-}
 
 static pencl_layer *by(double factor)
 {
@@ -191,7 +170,7 @@ Suite *suite_penzai_groups(void)
 {
     Suite *suite = suite_create("penzai_groups");
     TCase *tc = tcase_create("groups");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_ref, fixture_close);
     tcase_add_test(tc, anonymous_sequentials_give_way_at_every_depth);
     tcase_add_test(tc, other_groups_stay);
     tcase_add_test(tc, other_parents_keep_theirs);

@@ -1,58 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* KVCachingTransformerLM.from_uncached: what becomes of the body, its masks and side inputs. */
 #include "nn/nn.h"
-#include "support/devices.h"
 #include "support/golden.h"
+#include "support/tiny.h"
 
 #include "pencl/pencl.h"
 
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { N_TOKENS = 12, PAD = 298, CACHE = 11, VOCABULARY = 300 };
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-static pencl_model *model; /* two blocks, 2 head groups of 2 query heads of 16 */
-static pencl_lm *lm;
-static int32_t tokens[N_TOKENS]; /* none is PAD */
-static float *want;              /* by transformers: [N_TOKENS, VOCABULARY] */
-
-static void setup(void)
-{
-    size_t count = 0;
-    json_t *json = golden_json("tiny/tiny.json");
-    for (size_t i = 0; i < N_TOKENS; i++) {
-        json_t *id = json_array_get(json_object_get(json, "tokens"), i);
-        tokens[i] = (int32_t)json_integer_value(id);
-    }
-    json_decref(json);
-    want = golden_npy("tiny/tiny_mix.logits.npy", &count);
-    ck_assert_uint_eq(count, N_TOKENS * VOCABULARY);
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
-    ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_mix.gguf", NULL),
-                     PENCL_OK);
-    lm = pencl_model_lm(model);
-}
-
-static void teardown(void)
-{
-    pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    free(want);
-}
-
-#define CHECK_OK(expr) ck_assert_msg((expr) == PENCL_OK, "%s", pencl_error_text(ctx))
+enum { CACHE = 11 };
 
 static pencl_kv_lm *make(pencl_lm *uncached, int n_batch_axes)
 {
     const pencl_axis batch = {"batch", 2};
     pencl_kv_lm *kv = NULL;
-    CHECK_OK(pencl_kv_lm_from_uncached(&kv, uncached, CACHE, &batch, n_batch_axes, PAD));
+    ok(pencl_kv_lm_from_uncached(&kv, uncached, CACHE, &batch, n_batch_axes, PAD));
     return kv;
 }
 
@@ -60,7 +24,7 @@ static pencl_array *row_of(const int32_t *ids, int64_t n)
 {
     const pencl_axis axis = {"seq", n};
     pencl_array *a = NULL;
-    CHECK_OK(pencl_array_wrap(&a, device, PENCL_I32, &axis, 1, ids));
+    ok(pencl_array_wrap(&a, device, PENCL_I32, &axis, 1, ids));
     return a;
 }
 
@@ -68,7 +32,7 @@ static pencl_array *row_of(const int32_t *ids, int64_t n)
 static void expect_row(const pencl_array *logits, int row, int token)
 {
     float got[N_TOKENS * VOCABULARY];
-    CHECK_OK(pencl_array_download_f32(logits, got, pencl_array_count(logits)));
+    ok(pencl_array_download_f32(logits, got, pencl_array_count(logits)));
     for (int i = 0; i < VOCABULARY; i++) {
         float a = got[row * VOCABULARY + i];
         float b = want[token * VOCABULARY + i];
@@ -179,10 +143,10 @@ static pencl_lm *with_explicit_masks(void)
     pencl_layer *body = NULL;
     pencl_lm *other = NULL;
     const pencl_layer_type *type = pencl_layer_type_named("ApplyExplicitAttentionMask");
-    CHECK_OK(pencl_layer_from_attributes(&mask, ctx, type, given, 2));
+    ok(pencl_layer_from_attributes(&mask, ctx, type, given, 2));
     pencl_selection *s = all_of(pencl_lm_body(lm), "ApplyCausalAttentionMask");
-    CHECK_OK(pencl_selection_set(&body, s, pencl_layer_node(mask)));
-    CHECK_OK(pencl_lm_new(&other, device, body, pencl_lm_metadata(lm)));
+    ok(pencl_selection_set(&body, s, pencl_layer_node(mask)));
+    ok(pencl_lm_new(&other, device, body, pencl_lm_metadata(lm)));
     pencl_selection_free(s);
     pencl_layer_free(body);
     pencl_layer_free(mask);
@@ -200,9 +164,9 @@ static void feed_with_mask(pencl_kv_lm *kv, int first, int n)
     pencl_array *mask = NULL;
     pencl_array *logits = NULL;
     pencl_array *ids = row_of(tokens + first, n);
-    CHECK_OK(pencl_array_wrap(&mask, device, PENCL_I32, axes, 2, seen));
+    ok(pencl_array_wrap(&mask, device, PENCL_I32, axes, 2, seen));
     const pencl_side_array side = {"mask", mask};
-    CHECK_OK(pencl_kv_lm_call(&logits, kv, ids, &side, 1));
+    ok(pencl_kv_lm_call(&logits, kv, ids, &side, 1));
     for (int i = 0; i < n; i++) {
         expect_row(logits, i, first + i);
     }
@@ -260,7 +224,7 @@ START_TEST(a_pad_among_tokens_vanishes)
             int n = first < cut ? cut : 7 - cut;
             pencl_array *piece = row_of(ids + first, n);
             pencl_array *logits = NULL;
-            CHECK_OK(pencl_kv_lm_call(&logits, kv, piece, NULL, 0));
+            ok(pencl_kv_lm_call(&logits, kv, piece, NULL, 0));
             for (int i = 0; i < n; i++) {
                 if (at[first + i] >= 0) {
                     expect_row(logits, i, at[first + i]);
@@ -296,14 +260,14 @@ START_TEST(batch_axes_may_be_several)
     pencl_array *logits = NULL;
     pencl_array *one = NULL;
     pencl_array *row = NULL;
-    CHECK_OK(pencl_kv_lm_from_uncached(&kv, lm, CACHE, batch, 2, PAD));
-    CHECK_OK(pencl_array_wrap(&all, device, PENCL_I32, axes, 3, ids));
-    CHECK_OK(pencl_kv_lm_call(&logits, kv, all, NULL, 0));
+    ok(pencl_kv_lm_from_uncached(&kv, lm, CACHE, batch, 2, PAD));
+    ok(pencl_array_wrap(&all, device, PENCL_I32, axes, 3, ids));
+    ok(pencl_kv_lm_call(&logits, kv, all, NULL, 0));
     for (int i = 0; i < 4; i++) {
         ck_assert_str_eq(pencl_array_axis(logits, i)->name, names[i]);
     }
-    CHECK_OK(pencl_array_index(&one, logits, "users", 1));
-    CHECK_OK(pencl_array_index(&row, one, "samples", 2));
+    ok(pencl_array_index(&one, logits, "users", 1));
+    ok(pencl_array_index(&row, one, "samples", 2));
     for (int i = 0; i < N; i++) {
         expect_row(row, i, i);
     }
@@ -324,9 +288,8 @@ START_TEST(an_unbound_lm_names_its_slot)
     pencl_lm *unbound = NULL;
     pencl_array *logits = NULL;
     int n = 0;
-    CHECK_OK(
-        pencl_layer_unbind_variables(&empty, &variables, &n, ctx, pencl_lm_body(lm), NULL, NULL));
-    CHECK_OK(pencl_lm_new(&unbound, device, empty, pencl_lm_metadata(lm)));
+    ok(pencl_layer_unbind_variables(&empty, &variables, &n, ctx, pencl_lm_body(lm), NULL, NULL));
+    ok(pencl_lm_new(&unbound, device, empty, pencl_lm_metadata(lm)));
     pencl_kv_lm *kv = make(unbound, 0);
     pencl_array *ids = row_of(tokens, 2);
     ck_assert_int_eq(pencl_kv_lm_call(&logits, kv, ids, NULL, 0), PENCL_E_UNBOUND);
@@ -346,7 +309,7 @@ Suite *suite_penzai_kv_body(void)
     Suite *suite = suite_create("penzai_kv_body");
     TCase *tc = tcase_create("kv_body");
     tcase_set_timeout(tc, 300);
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_tiny, fixture_tiny_close);
     tcase_add_test(tc, attention_layers_become_caching_ones);
     tcase_add_test(tc, parameters_are_shared);
     tcase_add_test(tc, masks_read_the_positions_of_cached_tokens);

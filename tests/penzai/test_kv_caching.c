@@ -1,69 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* KVCachingTransformerLM: prompts in pieces, padding, batches, full caches, forks. */
-#include "support/devices.h"
-#include "support/golden.h"
+#include "support/tiny.h"
 
 #include "pencl/pencl.h"
 
 #include <check.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { N_TOKENS = 12, PAD = 298 };
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-static pencl_model *model;
-static pencl_lm *lm;
-static int64_t vocabulary;
-static int32_t tokens[N_TOKENS]; /* none is PAD */
-static float *want;              /* by transformers: [N_TOKENS, vocabulary] */
-
-static void setup(void)
-{
-    size_t count = 0;
-    json_t *json = golden_json("tiny/tiny.json");
-    json_t *ids = json_object_get(json, "tokens");
-    for (size_t i = 0; i < N_TOKENS; i++) {
-        tokens[i] = (int32_t)json_integer_value(json_array_get(ids, i));
-        ck_assert_int_ne(tokens[i], PAD);
-    }
-    want = golden_npy("tiny/tiny_mix.logits.npy", &count);
-    vocabulary = (int64_t)(count / json_array_size(ids));
-    json_decref(json);
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
-    ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_mix.gguf", NULL),
-                     PENCL_OK);
-    lm = pencl_model_lm(model);
-}
-
-static void teardown(void)
-{
-    pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    free(want);
-}
-
-#define CHECK_OK(expr) ck_assert_msg((expr) == PENCL_OK, "%s", pencl_error_text(ctx))
 
 static const pencl_axis BATCH[] = {{"batch", 2}};
 
 static pencl_kv_lm *make(int64_t cache_len, int n_batch_axes)
 {
     pencl_kv_lm *kv = NULL;
-    CHECK_OK(pencl_kv_lm_from_uncached(&kv, lm, cache_len, BATCH, n_batch_axes, PAD));
+    ok(pencl_kv_lm_from_uncached(&kv, lm, cache_len, BATCH, n_batch_axes, PAD));
     return kv;
 }
 
 static pencl_array *ids_array(const int32_t *ids, const pencl_axis *axes, int n)
 {
     pencl_array *a = NULL;
-    CHECK_OK(pencl_array_new(&a, device, PENCL_I32, axes, n));
-    CHECK_OK(pencl_array_upload(a, ids, (size_t)pencl_array_count(a) * sizeof *ids));
+    ok(pencl_array_new(&a, device, PENCL_I32, axes, n));
+    ok(pencl_array_upload(a, ids, (size_t)pencl_array_count(a) * sizeof *ids));
     return a;
 }
 
@@ -73,10 +32,10 @@ static float *feed(pencl_kv_lm *kv, const int32_t *ids, int64_t rows, int64_t n)
     const pencl_axis axes[] = {{"batch", rows}, {"seq", n}};
     pencl_array *a = ids_array(ids, axes + (rows == 0), rows == 0 ? 1 : 2);
     pencl_array *logits = NULL;
-    CHECK_OK(pencl_kv_lm_call(&logits, kv, a, NULL, 0));
+    ok(pencl_kv_lm_call(&logits, kv, a, NULL, 0));
     int64_t count = pencl_array_count(logits);
     float *out = calloc((size_t)count + 1, sizeof *out);
-    CHECK_OK(pencl_array_download_f32(logits, out, count));
+    ok(pencl_array_download_f32(logits, out, count));
     pencl_array_free(logits);
     pencl_array_free(a);
     return out;
@@ -86,8 +45,8 @@ static float *feed(pencl_kv_lm *kv, const int32_t *ids, int64_t rows, int64_t n)
 static void expect(const float *got, int64_t first, int64_t n)
 {
     double worst = 0;
-    for (int64_t i = 0; i < n * vocabulary; i++) {
-        double d = fabs((double)got[i] - (double)want[first * vocabulary + i]);
+    for (int64_t i = 0; i < n * VOCABULARY; i++) {
+        double d = fabs((double)got[i] - (double)want[first * VOCABULARY + i]);
         worst = d > worst || isnan(d) ? d : worst;
     }
     ck_assert_msg(worst <= 1e-4, "tokens %lld to %lld differ by %g", (long long)first,
@@ -139,12 +98,12 @@ START_TEST(padding_left_and_right_in_one_batch)
     memcpy(second[1], tokens + 6, sizeof second[1]);
     pencl_kv_lm *kv = make(11, 1);
     float *got = feed(kv, first[0], 2, 8);
-    expect(got + 3 * vocabulary, 0, 5);
-    expect(got + 8 * vocabulary, 0, 6);
+    expect(got + 3 * VOCABULARY, 0, 5);
+    expect(got + 8 * VOCABULARY, 0, 6);
     free(got);
     got = feed(kv, second[0], 2, 3);
     expect(got, 5, 3);
-    expect(got + 3 * vocabulary, 6, 3);
+    expect(got + 3 * VOCABULARY, 6, 3);
     free(got);
     pencl_kv_lm_free(kv);
 }
@@ -160,12 +119,12 @@ START_TEST(the_order_of_axes_does_not_matter)
     pencl_array *a = ids_array(ids[0], axes, 2);
     pencl_array *logits = NULL;
     pencl_kv_lm *kv = make(8, 1);
-    CHECK_OK(pencl_kv_lm_call(&logits, kv, a, NULL, 0));
-    float *got = calloc((size_t)(8 * vocabulary), sizeof *got);
-    CHECK_OK(pencl_array_download_f32(logits, got, 8 * vocabulary));
+    ok(pencl_kv_lm_call(&logits, kv, a, NULL, 0));
+    float *got = calloc((size_t)(8 * VOCABULARY), sizeof *got);
+    ok(pencl_array_download_f32(logits, got, 8 * VOCABULARY));
     ck_assert_str_eq(pencl_array_axis(logits, 0)->name, "batch");
     expect(got, 0, 4);
-    expect(got + 4 * vocabulary, 0, 4);
+    expect(got + 4 * VOCABULARY, 0, 4);
     free(got);
     pencl_array_free(logits);
     pencl_array_free(a);
@@ -193,9 +152,9 @@ static void expect_previous(const pencl_kv_lm *kv, const int32_t *ids, int64_t n
 {
     pencl_array *a = NULL;
     float got[32];
-    CHECK_OK(pencl_kv_lm_previous_tokens(&a, kv));
+    ok(pencl_kv_lm_previous_tokens(&a, kv));
     ck_assert_int_le(pencl_array_count(a), 32);
-    CHECK_OK(pencl_array_download_f32(a, got, pencl_array_count(a)));
+    ok(pencl_array_download_f32(a, got, pencl_array_count(a)));
     for (int64_t i = 0; i < pencl_array_count(a); i++) {
         ck_assert_int_eq((int32_t)got[i], i < n ? ids[i] : 0);
     }
@@ -207,12 +166,12 @@ START_TEST(truncate_and_reset_forget_tokens)
     pencl_kv_lm *kv = make(N_TOKENS, 0);
     feed_and_expect(kv, 0, 10);
     expect_previous(kv, tokens, 10);
-    CHECK_OK(pencl_kv_lm_truncate(kv, 4));
+    ok(pencl_kv_lm_truncate(kv, 4));
     expect_previous(kv, tokens, 4);
     feed_and_expect(kv, 4, 5);
     ck_assert_int_eq(pencl_kv_lm_truncate(kv, 10), PENCL_E_ARG);
     ck_assert_int_eq(pencl_kv_lm_truncate(kv, -1), PENCL_E_ARG);
-    CHECK_OK(pencl_kv_lm_reset(kv));
+    ok(pencl_kv_lm_reset(kv));
     expect_previous(kv, NULL, 0);
     feed_and_expect(kv, 0, N_TOKENS);
     pencl_kv_lm_free(kv);
@@ -228,10 +187,10 @@ START_TEST(forgotten_slots_stay_hidden)
     pencl_kv_lm *kv = make(16, 0);
     free(feed(kv, padded, 0, 8));
     feed_and_expect(kv, 4, 4);
-    CHECK_OK(pencl_kv_lm_truncate(kv, 8));
+    ok(pencl_kv_lm_truncate(kv, 8));
     feed_and_expect(kv, 4, 6);
     /* the old slots 4 and on have positions 0 and on: nearer than the new ones' */
-    CHECK_OK(pencl_kv_lm_reset(kv));
+    ok(pencl_kv_lm_reset(kv));
     feed_and_expect(kv, 0, 4);
     feed_and_expect(kv, 4, 1);
     pencl_kv_lm_free(kv);
@@ -245,13 +204,13 @@ START_TEST(forks_go_their_own_way)
     pencl_kv_lm *fork = NULL;
     const int32_t other[] = {7, 7, 7};
     feed_and_expect(kv, 0, 5);
-    CHECK_OK(pencl_kv_lm_fork(&fork, kv));
+    ok(pencl_kv_lm_fork(&fork, kv));
     free(feed(fork, other, 0, 3));
     feed_and_expect(kv, 5, 4);
-    CHECK_OK(pencl_kv_lm_truncate(fork, 5)); /* to slots that the first one has written since */
+    ok(pencl_kv_lm_truncate(fork, 5)); /* to slots that the first one has written since */
     free(feed(fork, other, 0, 3));
     feed_and_expect(kv, 9, 3);
-    CHECK_OK(pencl_kv_lm_truncate(fork, 5));
+    ok(pencl_kv_lm_truncate(fork, 5));
     pencl_kv_lm_free(kv);
     feed_and_expect(fork, 5, 7);
     pencl_kv_lm_free(fork);
@@ -266,7 +225,7 @@ START_TEST(forks_remember_tokens_and_pads)
     pencl_kv_lm *kv = make(16, 0);
     pencl_kv_lm *fork = NULL;
     free(feed(kv, padded, 0, 8));
-    CHECK_OK(pencl_kv_lm_fork(&fork, kv));
+    ok(pencl_kv_lm_fork(&fork, kv));
     pencl_kv_lm_free(kv);
     expect_previous(fork, padded, 8);
     feed_and_expect(fork, 5, 4);
@@ -315,8 +274,8 @@ START_TEST(bad_tokens_are_refused)
         for (int k = 0; k < 12; k++) {
             ids[k] = bad[i].value;
         }
-        CHECK_OK(pencl_array_new(&a, device, bad[i].dtype, bad[i].axes, bad[i].n_axes));
-        CHECK_OK(pencl_array_upload(a, ids, (size_t)pencl_array_count(a) * sizeof *ids));
+        ok(pencl_array_new(&a, device, bad[i].dtype, bad[i].axes, bad[i].n_axes));
+        ok(pencl_array_upload(a, ids, (size_t)pencl_array_count(a) * sizeof *ids));
         pencl_status st = pencl_kv_lm_call(&logits, kv, a, NULL, 0);
         ck_assert_msg(st == bad[i].status, "%s: %s, %s", bad[i].what, pencl_status_name(st),
                       pencl_error_text(ctx));
@@ -339,7 +298,7 @@ START_TEST(positions_are_the_wrappers_own)
     const pencl_side_array side = {"token_positions", a};
     ck_assert_int_eq(pencl_kv_lm_call(&logits, kv, a, &side, 1), PENCL_E_SIDE_INPUT);
     const pencl_side_array ignored = {"something_else", a}; /* as penzai does */
-    CHECK_OK(pencl_kv_lm_call(&logits, kv, a, &ignored, 1));
+    ok(pencl_kv_lm_call(&logits, kv, a, &ignored, 1));
     pencl_array_free(logits);
     pencl_array_free(a);
     pencl_kv_lm_free(kv);
@@ -371,7 +330,7 @@ Suite *suite_penzai_kv_caching(void)
     Suite *suite = suite_create("penzai_kv_caching");
     TCase *tc = tcase_create("kv_caching");
     tcase_set_timeout(tc, 300);
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_tiny, fixture_tiny_close);
     tcase_add_test(tc, prompts_may_be_cut_anywhere);
     tcase_add_test(tc, one_token_after_another);
     tcase_add_test(tc, padding_left_and_right_in_one_batch);

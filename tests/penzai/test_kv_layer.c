@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* KVCachingTransformerLM as a layer: its tree, its steps, and its states as values. */
 #include "nn/nn.h"
-#include "support/devices.h"
 #include "support/golden.h"
+#include "support/tiny.h"
 #include "support/tree.h"
 
 #include "pencl/pencl.h"
@@ -13,57 +13,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_TOKENS = 12, PAD = 298, VOCABULARY = 300, MOST = 16 };
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-static pencl_model *model;
-static pencl_lm *lm;
-static int32_t tokens[N_TOKENS]; /* none is PAD */
-static float *want;              /* by transformers: [N_TOKENS, VOCABULARY] */
-
-static void setup(void)
-{
-    size_t count = 0;
-    json_t *json = golden_json("tiny/tiny.json");
-    for (size_t i = 0; i < N_TOKENS; i++) {
-        json_t *id = json_array_get(json_object_get(json, "tokens"), i);
-        tokens[i] = (int32_t)json_integer_value(id);
-    }
-    json_decref(json);
-    want = golden_npy("tiny/tiny_mix.logits.npy", &count);
-    ck_assert_uint_eq(count, N_TOKENS * VOCABULARY);
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
-    ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_mix.gguf", NULL),
-                     PENCL_OK);
-    lm = pencl_model_lm(model);
-}
-
-static void teardown(void)
-{
-    pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    free(want);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-#define CHECK_OK(expr) ck_assert_msg((expr) == PENCL_OK, "%s", pencl_error_text(ctx))
+enum { MOST = 16 };
 
 static const pencl_axis BATCH[] = {{"batch", 2}};
 
 static pencl_kv_lm *make(int64_t cache_len, int n_batch_axes)
 {
     pencl_kv_lm *kv = NULL;
-    CHECK_OK(pencl_kv_lm_from_uncached(&kv, lm, cache_len, BATCH, n_batch_axes, PAD));
+    ok(pencl_kv_lm_from_uncached(&kv, lm, cache_len, BATCH, n_batch_axes, PAD));
     return kv;
 }
 
 static pencl_layer *layer_of(pencl_kv_lm *kv)
 {
     pencl_layer *layer = NULL;
-    CHECK_OK(pencl_kv_lm_layer(&layer, kv));
+    ok(pencl_kv_lm_layer(&layer, kv));
     return layer;
 }
 
@@ -72,7 +36,7 @@ static float *floats(pencl_array *array)
 {
     int64_t n = pencl_array_count(array);
     float *out = calloc((size_t)n + 1, sizeof *out);
-    CHECK_OK(pencl_array_download_f32(array, out, n));
+    ok(pencl_array_download_f32(array, out, n));
     pencl_array_free(array);
     return out;
 }
@@ -107,7 +71,7 @@ static step step_of(const pencl_layer *layer, const char *spec, const int32_t *i
 {
     step s;
     s.x = tree_ids(device, spec, ids);
-    CHECK_OK(pencl_graph_new(&s.graph, device));
+    ok(pencl_graph_new(&s.graph, device));
     s.y = pencl_layer_call(layer, pencl_graph_array(s.graph, s.x), NULL);
     return s;
 }
@@ -143,8 +107,8 @@ START_TEST(each_run_appends_its_tokens)
     float *got = NULL;
     for (int i = 0; i < N_TOKENS; i += 3) {
         const int32_t end = i + 3;
-        CHECK_OK(pencl_array_upload(s.x, tokens + i, 3 * sizeof *tokens));
-        CHECK_OK(run(&got, &s));
+        ok(pencl_array_upload(s.x, tokens + i, 3 * sizeof *tokens));
+        ok(run(&got, &s));
         expect(got, i, 3);
         expect_ints(layer, "cache_end_index", &end, 1);
         expect_ints(layer, "previous_tokens", tokens, i + 3);
@@ -164,13 +128,13 @@ START_TEST(a_layer_begins_where_its_wrapper_is)
     pencl_array *rest = tree_ids(device, "seq=7", tokens + 5);
     pencl_array *y = NULL;
     float *got = NULL;
-    CHECK_OK(pencl_kv_lm_call(&y, kv, first, NULL, 0));
+    ok(pencl_kv_lm_call(&y, kv, first, NULL, 0));
     pencl_array_free(y);
     pencl_layer *layer = layer_of(kv);
     step s = step_of(layer, "seq=7", tokens + 5);
-    CHECK_OK(pencl_kv_lm_call(&y, kv, rest, NULL, 0)); /* the two go their own ways */
+    ok(pencl_kv_lm_call(&y, kv, rest, NULL, 0)); /* the two go their own ways */
     pencl_array_free(y);
-    CHECK_OK(run(&got, &s));
+    ok(run(&got, &s));
     expect(got, 5, 7);
     free(got);
     free_step(&s);
@@ -198,11 +162,11 @@ START_TEST(padding_left_and_right_in_one_batch)
     pencl_layer *layer = layer_of(kv);
     step a = step_of(layer, "batch=2 seq=8", first[0]);
     step b = step_of(layer, "batch=2 seq=3", second[0]);
-    CHECK_OK(run(&got, &a));
+    ok(run(&got, &a));
     expect(got + 3 * VOCABULARY, 0, 5);
     expect(got + 8 * VOCABULARY, 0, 6);
     free(got);
-    CHECK_OK(run(&got, &b));
+    ok(run(&got, &b));
     expect(got, 5, 3);
     expect(got + 3 * VOCABULARY, 6, 3);
     free(got);
@@ -222,14 +186,14 @@ START_TEST(a_full_cache_is_an_error_before_any_write)
     step b = step_of(layer, "seq=3", tokens + 6);
     step c = step_of(layer, "seq=2", tokens + 6);
     float *got = NULL;
-    CHECK_OK(run(&got, &a));
+    ok(run(&got, &a));
     free(got);
     ck_assert_int_eq(run(&got, &b), PENCL_E_CACHE_FULL);
     ck_assert_ptr_nonnull(strstr(pencl_error_text(ctx), "3 tokens more exceed the cache of 8"));
     ck_assert_int_eq(run(&got, &a), PENCL_E_CACHE_FULL); /* a kept plan as well */
     expect_ints(layer, "cache_end_index", &end, 1);
     expect_ints(layer, "previous_tokens", tokens, 6);
-    CHECK_OK(run(&got, &c));
+    ok(run(&got, &c));
     expect(got, 6, 2);
     free(got);
     free_step(&a);
@@ -266,7 +230,7 @@ START_TEST(tokens_are_integers)
     pencl_layer *layer = layer_of(kv);
     pencl_array *x = tree_array(device, "batch=2 seq=2", values);
     pencl_graph *graph = NULL;
-    CHECK_OK(pencl_graph_new(&graph, device));
+    ok(pencl_graph_new(&graph, device));
     ck_assert_ptr_null(pencl_layer_call(layer, pencl_graph_array(graph, x), NULL));
     ck_assert_int_eq(pencl_graph_finish(graph), PENCL_E_DTYPE);
     ck_assert_ptr_nonnull(
@@ -297,11 +261,11 @@ static pencl_layer *take_out(values *out, pencl_layer *layer)
 {
     pencl_layer *empty = NULL;
     pencl_variable **states = NULL;
-    CHECK_OK(pencl_layer_unbind_variables(&empty, &states, &out->n, ctx, layer,
-                                          pencl_variable_is_state, NULL));
+    ok(pencl_layer_unbind_variables(&empty, &states, &out->n, ctx, layer, pencl_variable_is_state,
+                                    NULL));
     ck_assert_int_eq(out->n, 2 * 2 + 2); /* keys and values of two blocks */
     for (int i = 0; i < out->n; i++) {
-        CHECK_OK(pencl_variable_freeze(&out->items[i], states[i]));
+        ok(pencl_variable_freeze(&out->items[i], states[i]));
     }
     pencl_variables_free(states, out->n);
     return empty;
@@ -314,8 +278,7 @@ static float *call(values *after, pencl_layer *empty, const values *before, int 
     snprintf(spec, sizeof spec, "seq=%d", n);
     pencl_array *x = tree_ids(device, spec, tokens + first);
     after->n = before->n;
-    CHECK_OK(
-        pencl_layer_stateless_call(&y, after->items, empty, before->items, before->n, x, NULL));
+    ok(pencl_layer_stateless_call(&y, after->items, empty, before->items, before->n, x, NULL));
     pencl_array_free(x);
     return floats(y);
 }
@@ -401,7 +364,7 @@ START_TEST(the_tree_is_printed_selected_and_put_together_again)
     pencl_layer *again = NULL;
     pencl_node children[4];
     char *text = NULL;
-    CHECK_OK(pencl_layer_print(&text, ctx, layer));
+    ok(pencl_layer_print(&text, ctx, layer));
     ck_assert_ptr_nonnull(strstr(text, "KVCachingTransformerLM"));
     ck_assert_ptr_nonnull(strstr(text, "StateVariable \"sampler/cache_end_index\" int32"));
     pencl_text_free(text);
@@ -410,7 +373,7 @@ START_TEST(the_tree_is_printed_selected_and_put_together_again)
     pencl_selection_free(s);
     ck_assert_int_eq(pencl_layer_flatten(layer, children, 4), 3);
     ck_assert_ptr_eq(children[0].layer, pencl_layer_child(layer, "body", 0));
-    CHECK_OK(pencl_layer_unflatten(&again, ctx, layer, children, 3));
+    ok(pencl_layer_unflatten(&again, ctx, layer, children, 3));
     ck_assert(pencl_layer_equal(again, layer));
     pencl_layer_free(again);
     pencl_layer_free(layer);
@@ -424,7 +387,7 @@ Suite *suite_penzai_kv_layer(void)
     Suite *suite = suite_create("penzai_kv_layer");
     TCase *tc = tcase_create("kv_layer");
     tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_tiny, fixture_tiny_close);
     tcase_add_test(tc, each_run_appends_its_tokens);
     tcase_add_test(tc, a_layer_begins_where_its_wrapper_is);
     tcase_add_test(tc, padding_left_and_right_in_one_batch);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LayerStack: one prototype traced for each index of the stack axis, against penzai's values. */
 #include "nn/nn.h"
-#include "support/devices.h"
+#include "support/attributes.h"
+#include "support/fixture.h"
 #include "support/layer_cases.h"
 #include "support/tree.h"
 
@@ -13,55 +14,27 @@
 
 enum { B = 3, S = 5, E = 4 }; /* blocks, seq, embedding */
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static layer_cases cases;
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    device = test_device(ctx);
+    fixture_device();
     cases = layer_cases_open(device);
 }
 
 static void teardown(void)
 {
     json_decref(cases.golden);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-}
-
-static pencl_attribute text(const char *name, const char *value)
-{
-    return (pencl_attribute){.name = name, .kind = PENCL_FIELD_TEXT, .text = value};
-}
-
-static pencl_attribute number(const char *name, double value)
-{
-    return (pencl_attribute){.name = name, .kind = PENCL_FIELD_NUMBER, .number = value};
-}
-
-static pencl_layer *make(const char *type, const pencl_attribute *given, int n)
-{
-    pencl_layer *layer = NULL;
-    ok(pencl_layer_from_attributes(&layer, ctx, pencl_layer_type_named(type), given, n));
-    return layer;
+    fixture_close();
 }
 
 static pencl_layer *stack_of(pencl_layer *sublayer, int n)
 {
     const pencl_attribute given[] = {
         {.name = "stacked_sublayers", .kind = PENCL_FIELD_LAYER, .layers = &sublayer, .n = 1},
-        text("stack_axis", "blocks"),
-        number("stack_axis_size", n)};
-    pencl_layer *layer = make("LayerStack", given, 3);
+        given_text("stack_axis", "blocks"),
+        given_number("stack_axis_size", n)};
+    pencl_layer *layer = make_layer("LayerStack", given, 3);
     pencl_layer_free(sublayer);
     return layer;
 }
@@ -74,13 +47,13 @@ static pencl_layer *golden_stack(void)
     const pencl_axis across[] = {{"embedding", 0}};
     const pencl_attribute norm[] = {
         {.name = "across", .kind = PENCL_FIELD_AXES, .axes = across, .n = 1},
-        number("epsilon", 1e-6)};
+        given_number("epsilon", 1e-6)};
     pencl_variable *up =
         layer_case_variable(&cases, name, "up.weights", "blocks neurons embedding", 2);
     pencl_variable *down =
         layer_case_variable(&cases, name, "down.weights", "blocks embedding neurons", 2);
     pencl_layer *delta = PN_NN_LIST(
-        ctx, "Sequential", make("RMSStandardize", norm, 2),
+        ctx, "Sequential", make_layer("RMSStandardize", norm, 2),
         pn_nn_linear(ctx, up, "embedding", "neurons"), pn_nn_elementwise(ctx, "silu"),
         pn_nn_linear(ctx, down, "neurons", "embedding"),
         pn_nn_add_bias(ctx, layer_case_variable(&cases, name, "b.bias", "blocks embedding", 0)));
@@ -168,8 +141,8 @@ START_TEST(layer_stack_of_branches)
     const pencl_axis across = {"embedding", 0};
     const pencl_attribute norm[] = {
         {.name = "across", .kind = PENCL_FIELD_AXES, .axes = &across, .n = 1},
-        number("epsilon", 1e-6)};
-    branches[0] = PN_NN_LIST(ctx, "Sequential", make("RMSStandardize", norm, 2), branches[0]);
+        given_number("epsilon", 1e-6)};
+    branches[0] = PN_NN_LIST(ctx, "Sequential", make_layer("RMSStandardize", norm, 2), branches[0]);
     char spec[32];
     snprintf(spec, sizeof spec, "seq=%d embedding=4", n_tokens);
     float *y = layer_case_values(&cases, "layer_stack", "x");

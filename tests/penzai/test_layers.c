@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Layers of penzai that no model of ours is made of, against what penzai itself gives. */
 #include "nn/nn.h"
-#include "support/devices.h"
+#include "support/attributes.h"
+#include "support/fixture.h"
 #include "support/layer_cases.h"
 #include "support/tree.h"
 
@@ -9,49 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static layer_cases cases;
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    device = test_device(ctx);
+    fixture_device();
     cases = layer_cases_open(device);
 }
 
 static void teardown(void)
 {
     json_decref(cases.golden);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
+    fixture_close();
 }
 
 /* ---- making layers ---- */
-
-static pencl_attribute text(const char *name, const char *value)
-{
-    return (pencl_attribute){.name = name, .kind = PENCL_FIELD_TEXT, .text = value};
-}
-
-static pencl_attribute number(const char *name, double value)
-{
-    return (pencl_attribute){.name = name, .kind = PENCL_FIELD_NUMBER, .number = value};
-}
-
-static pencl_layer *make(const char *type, const pencl_attribute *given, int n)
-{
-    pencl_layer *layer = NULL;
-    ok(pencl_layer_from_attributes(&layer, ctx, pencl_layer_type_named(type), given, n));
-    return layer;
-}
 
 /* Over the axes seq and embedding, with penzai's field for them. */
 static pencl_layer *over_two(const char *type, const char *field, double epsilon)
@@ -59,28 +32,29 @@ static pencl_layer *over_two(const char *type, const char *field, double epsilon
     const pencl_axis axes[] = {{"seq", 0}, {"embedding", 0}};
     const pencl_attribute given[] = {
         {.name = field, .kind = PENCL_FIELD_AXES, .axes = axes, .n = 2},
-        number("epsilon", epsilon)};
-    return make(type, given, epsilon > 0 ? 2 : 1);
+        given_number("epsilon", epsilon)};
+    return make_layer(type, given, epsilon > 0 ? 2 : 1);
 }
 
 static pencl_layer *explicit_mask(double masked)
 {
-    const pencl_attribute given[] = {text("mask_input_name", "mask"),
-                                     number("masked_out_value", masked)};
-    return make("ApplyExplicitAttentionMask", given, 2);
+    const pencl_attribute given[] = {given_text("mask_input_name", "mask"),
+                                     given_number("masked_out_value", masked)};
+    return make_layer("ApplyExplicitAttentionMask", given, 2);
 }
 
 static pencl_layer *einsum(const char *inputs, const char *output)
 {
-    const pencl_attribute given[] = {text("input_axes", inputs), text("output_axes", output)};
-    return make("NamedEinsum", given, 2);
+    const pencl_attribute given[] = {given_text("input_axes", inputs),
+                                     given_text("output_axes", output)};
+    return make_layer("NamedEinsum", given, 2);
 }
 
 static pencl_layer *knock_out(pencl_variable *mask)
 {
     const pencl_attribute given[] = {
         {.name = "head_mask", .kind = PENCL_FIELD_VARIABLE, .variable = mask}};
-    pencl_layer *layer = make("KnockOutAttentionHeads", given, 1);
+    pencl_layer *layer = make_layer("KnockOutAttentionHeads", given, 1);
     pencl_variable_free(mask);
     return layer;
 }
@@ -116,7 +90,7 @@ START_TEST(causal_masks_write_any_number)
     static const char *const names[] = {"causal_mask_of_another_value",
                                         "window_mask_of_another_value"};
     for (int i = 0; i < 2; i++) {
-        const pencl_attribute masked = number("masked_out_value", -1e4);
+        const pencl_attribute masked = given_number("masked_out_value", -1e4);
         pencl_layer *usual = pn_nn_causal_mask(ctx, 2 * i);
         pencl_array *x = layer_case_array(&cases, names[i], "x");
         pencl_array *positions = layer_case_ids(&cases, names[i], "token_positions");
@@ -137,7 +111,7 @@ START_TEST(causal_masks_of_any_number_keep_sequences_apart)
     const float want[9] = {1, 0, 0, 0, 1, 0, 0, 1, 1};
     const int32_t at[] = {0, 0, 1};
     const int32_t sequence[] = {7, 8, 8};
-    const pencl_attribute masked = number("masked_out_value", 0);
+    const pencl_attribute masked = given_number("masked_out_value", 0);
     pencl_layer *usual = pn_nn_causal_mask(ctx, 0);
     pencl_array *x = tree_array(device, "seq=3 kv_seq=3", ones);
     pencl_array *positions = tree_ids(device, "seq=3", at);
@@ -407,13 +381,13 @@ END_TEST
 START_TEST(dropout_is_the_identity)
 {
     static const char *const types[] = {"StochasticDropout", "DisabledDropout"};
-    const pencl_attribute given[] = {number("drop_rate", 0.5),
+    const pencl_attribute given[] = {given_number("drop_rate", 0.5),
                                      {.name = "share_across_axes", .kind = PENCL_FIELD_AXES},
-                                     text("random_stream_input_name", "random_stream")};
+                                     given_text("random_stream_input_name", "random_stream")};
     pencl_array *x = layer_case_array(&cases, "layer_stack", "x");
     float *same = layer_case_values(&cases, "layer_stack", "x");
     for (size_t i = 0; i < PN_COUNT(types); i++) {
-        pencl_layer *layer = make(types[i], given, 3);
+        pencl_layer *layer = make_layer(types[i], given, 3);
         ck_assert_int_eq(pn_layer_is(layer, "Identity"), i == 1); /* penzai's subclass */
         apply_expect(
             device,

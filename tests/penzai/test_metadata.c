@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TransformerLM(body, metadata): everything in which they disagree is reported, at once. */
+#include "support/fixture.h"
 #include "support/tree.h"
 
 #include "pencl/pencl.h"
@@ -8,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 static pencl_layer *body;
 static pencl_transformer_metadata good;
@@ -17,8 +16,7 @@ static pencl_transformer_metadata good;
 /* Two blocks, 2 head groups of 2 query heads of 16, embedding 64, 96 neurons, 300 tokens, tied. */
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
+    fixture_ref();
     ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_q8_0.gguf", NULL),
                      PENCL_OK);
     body = pencl_lm_body(pencl_model_lm(model));
@@ -28,8 +26,7 @@ static void setup(void)
 static void teardown(void)
 {
     pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
 }
 
 /* The words are in the error, n times the first. */

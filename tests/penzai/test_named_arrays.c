@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Named arrays: random programs of every verb, on arrays and values of random shapes, orders,
  * strides and types, against a loop over names. */
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/named_program.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 #ifdef __SANITIZE_ADDRESS__ /* ten times as slow */
 enum { ROUNDS_ON_REF = 10 };
@@ -17,21 +16,12 @@ enum { ROUNDS_ON_REF = 50 };
  * `ref` compiles nothing and does many short programs. */
 enum { ON_DEVICE = 20, GRAPHS_ON_DEVICE = 10, GRAPHS_ON_REF = 60 };
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static bool is_ref;
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
     is_ref = pn_device_caps(device)->is_ref;
-}
-
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
 }
 
 static void view(program *p, thing *t, int most)
@@ -118,7 +108,7 @@ Suite *suite_penzai_named_arrays(void)
     Suite *suite = suite_create("penzai_named_arrays");
     TCase *tests = tcase_create("programs");
     tcase_set_timeout(tests, 300);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, setup, fixture_close);
     tcase_add_loop_test(tests, verbs_do_what_a_loop_over_names_does, 0, GRAPHS_ON_REF);
     suite_add_tcase(suite, tests);
     return suite;

@@ -3,27 +3,24 @@
  * shapes in the message. */
 #include "array/array.h"
 #include "pencl/value.h"
+#include "support/fixture.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_graph *graph;
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
+    fixture_ref();
     ck_assert_int_eq(pencl_graph_new(&graph, device), PENCL_OK);
 }
 
 static void teardown(void)
 {
     pencl_graph_free(graph);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
 }
 
 static pencl_array *array_of(const char *shape)

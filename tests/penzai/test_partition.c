@@ -1,65 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trees in parts, as penzai's Selection.partition and combine. */
 #include "nn/nn.h"
+#include "support/selecting.h"
 #include "support/tree.h"
 
 #include <check.h>
-#include <string.h>
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-static pencl_layer *body; /* a decoder of two blocks */
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
-    body = tree_decoder(device, 2);
-}
-
-static void teardown(void)
-{
-    pencl_layer_free(body);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-}
-
-static void expect_error(pencl_status got, pencl_status status, const char *words)
-{
-    ck_assert_str_eq(pencl_status_name(got), pencl_status_name(status));
-    ck_assert_msg(strstr(pencl_error_text(ctx), words) != NULL, "\"%s\" lacks \"%s\"",
-                  pencl_error_text(ctx), words);
-}
-
-static pencl_selection *text(pencl_layer *tree, const char *selection)
-{
-    pencl_selection *s = pencl_select_text(ctx, tree, selection);
-    pencl_layer *same = NULL;
-    ok(pencl_selection_deselect(&same, s));
-    pencl_layer_free(same);
-    return s;
-}
-
-static int count_in(pencl_layer *tree, const char *type)
-{
-    pencl_selection *s =
-        pencl_selection_at_instances_of(pencl_layer_select(ctx, tree), type, PENCL_OUTERMOST);
-    int n = pencl_selection_count(s);
-    pencl_selection_free(s);
-    return n;
-}
 
 static pencl_layer *layer_at(pencl_layer *tree, const char *selection)
 {
     pencl_node node;
-    pencl_selection *s = text(tree, selection);
+    pencl_selection *s = select_text(tree, selection);
     ok(pencl_selection_get(&node, s));
     pencl_selection_free(s);
     return node.layer;
@@ -70,7 +20,7 @@ START_TEST(partition)
     pencl_layer *selected = NULL;
     pencl_layer *remainder = NULL;
     pencl_layer *whole = NULL;
-    pencl_selection *s = text(body, "//TransformerBlock#0");
+    pencl_selection *s = select_text(body, "//TransformerBlock#0");
     ok(pencl_selection_partition(&selected, &remainder, s, PENCL_AT_NODES));
     pencl_selection_free(s);
     ck_assert_ptr_eq(layer_at(selected, "/sublayers.1"), layer_at(body, "/sublayers.1"));
@@ -97,7 +47,7 @@ START_TEST(partition_at_variables_and_at_leaves)
         pencl_layer *remainder = NULL;
         pencl_layer *whole = NULL;
         pencl_part part = parts[i % 2];
-        pencl_selection *s = text(body, selections[i / 2]);
+        pencl_selection *s = select_text(body, selections[i / 2]);
         ok(pencl_selection_partition(&selected, &remainder, s, part));
         pencl_selection_free(s);
         ck_assert_int_eq(count_in(selected, "Parameter") + count_in(remainder, "Parameter"),
@@ -172,7 +122,7 @@ Suite *suite_penzai_partition(void)
 {
     Suite *suite = suite_create("penzai_partition");
     TCase *tc = tcase_create("parts");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_decoder, fixture_decoder_free);
     tcase_add_test(tc, partition);
     tcase_add_test(tc, partition_at_variables_and_at_leaves);
     tcase_add_test(tc, combine_needs_trees_that_fit);

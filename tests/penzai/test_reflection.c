@@ -2,58 +2,13 @@
 /* What every penzai Layer inherits from Struct, by member: attributes_dict, from_attributes,
  * key_for_field, select, tree_flatten and its kin. The others are in test_appearance.c. */
 #include "nn/nn.h"
+#include "support/attributes.h"
+#include "support/fixture.h"
 #include "support/tree.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
-}
-
-/* Every reference must be gone: what is alive after the device and the context is a leak. */
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-}
-
-static void expect_error(pencl_status got, pencl_status status, const char *words)
-{
-    ck_assert_str_eq(pencl_status_name(got), pencl_status_name(status));
-    ck_assert_msg(strstr(pencl_error_text(ctx), words) != NULL, "\"%s\" lacks \"%s\"",
-                  pencl_error_text(ctx), words);
-}
-
-static pencl_attribute text(const char *name, const char *value)
-{
-    return (pencl_attribute){.name = name, .kind = PENCL_FIELD_TEXT, .text = value};
-}
-
-static pencl_attribute number(const char *name, double value)
-{
-    return (pencl_attribute){.name = name, .kind = PENCL_FIELD_NUMBER, .number = value};
-}
-
-static pencl_layer *make(const char *type, const pencl_attribute *given, int n)
-{
-    pencl_layer *layer = NULL;
-    ok(pencl_layer_from_attributes(&layer, ctx, pencl_layer_type_named(type), given, n));
-    return layer;
-}
 
 static pencl_layer *linear(const char *label)
 {
@@ -66,9 +21,9 @@ static pencl_layer *stack(pencl_layer *sublayer)
 {
     const pencl_attribute given[] = {
         {.name = "stacked_sublayers", .kind = PENCL_FIELD_LAYER, .layers = &sublayer, .n = 1},
-        text("stack_axis", "blocks"),
-        number("stack_axis_size", 5)};
-    pencl_layer *layer = make("LayerStack", given, 3);
+        given_text("stack_axis", "blocks"),
+        given_number("stack_axis_size", 5)};
+    pencl_layer *layer = make_layer("LayerStack", given, 3);
     pencl_layer_free(sublayer);
     return layer;
 }
@@ -101,9 +56,9 @@ START_TEST(from_attributes)
 {
     const pencl_attribute given[] = {
         /* in any order */
-        number("scale_factor", 8), text("positions_input_name", "token_positions"),
-        number("max_wavelength", 1e4), text("embedding_axis", "projection")};
-    pencl_layer *layer = make("ApplyRoPE", given, 4);
+        given_number("scale_factor", 8), given_text("positions_input_name", "token_positions"),
+        given_number("max_wavelength", 1e4), given_text("embedding_axis", "projection")};
+    pencl_layer *layer = make_layer("ApplyRoPE", given, 4);
     int n = 0;
     ck_assert_str_eq(pencl_layer_attributes(layer, &n)[0].name, "embedding_axis");
     ck_assert_int_eq(n, 4);
@@ -116,7 +71,7 @@ END_TEST
 START_TEST(from_attributes_lists_both_sets_of_names)
 {
     const pencl_layer_type *type = pencl_layer_type_named("RMSStandardize");
-    const pencl_attribute given[] = {number("eps", 1e-6), text("along", "embedding")};
+    const pencl_attribute given[] = {given_number("eps", 1e-6), given_text("along", "embedding")};
     pencl_layer *layer = NULL;
     expect_error(pencl_layer_from_attributes(&layer, ctx, type, given, 2), PENCL_E_FIELDS,
                  "expected {across, epsilon}, got {along, eps}");
@@ -131,7 +86,7 @@ END_TEST
 START_TEST(from_attributes_needs_values_of_the_fields_kinds)
 {
     pencl_layer *layer = NULL;
-    pencl_attribute by = text("by", "two");
+    pencl_attribute by = given_text("by", "two");
     const pencl_layer_type *type = pencl_layer_type_named("ConstantRescale");
     expect_error(pencl_layer_from_attributes(&layer, ctx, type, &by, 1), PENCL_E_FIELDS,
                  "ConstantRescale.by");
@@ -147,7 +102,8 @@ END_TEST
 START_TEST(replace)
 {
     pencl_layer *rope = pn_nn_rope(ctx, 1e4, 1, 0);
-    pencl_attribute changes[] = {number("max_wavelength", 500), number("scale_factor", 2)};
+    pencl_attribute changes[] = {given_number("max_wavelength", 500),
+                                 given_number("scale_factor", 2)};
     pencl_layer *changed = NULL;
     ok(pencl_layer_replace(&changed, ctx, rope, changes, 2));
     ck_assert_double_eq(pencl_layer_number(changed, "max_wavelength"), 500);
@@ -335,7 +291,7 @@ Suite *suite_penzai_reflection(void)
 {
     Suite *suite = suite_create("penzai_reflection");
     TCase *tc = tcase_create("members");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_ref, fixture_close);
     tcase_add_test(tc, attributes_dict);
     tcase_add_test(tc, from_attributes);
     tcase_add_test(tc, from_attributes_lists_both_sets_of_names);

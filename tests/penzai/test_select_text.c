@@ -2,6 +2,7 @@
 /* Selections from texts: the grammar, what a shell leaves alone, errors with their columns, and
  * TransformerLens' names. */
 #include "nn/nn.h"
+#include "support/fixture.h"
 #include "support/tree.h"
 
 #include <check.h>
@@ -9,29 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_layer *body; /* a decoder of three blocks with grouped queries */
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
+    fixture_ref();
     body = tree_gqa_decoder(device, 3);
 }
 
 static void teardown(void)
 {
     pencl_layer_free(body);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
+    fixture_close();
 }
 
 /* The paths that a text selects, each with a space behind it; free it. */
@@ -82,7 +72,7 @@ static void expect_count(const char *text, int n)
 }
 
 static void
-expect_error(pencl_layer *tree, const char *text, pencl_status status, const char *words)
+expect_refused(pencl_layer *tree, const char *text, pencl_status status, const char *words)
 {
     pencl_layer *out = NULL;
     pencl_selection *s = pencl_select_text(ctx, tree, text);
@@ -126,7 +116,7 @@ START_TEST(fields)
     expect_paths("/body", " ");
     expect_paths("/body/sublayers.3", ".sublayers[3] ");
     pencl_layer *outer = pn_nn_capture(ctx, "x", pencl_layer_ref(body));
-    expect_error(outer, "/layer/sublayers.0/body", PENCL_E_FIELDS, "'body' is not one of its");
+    expect_refused(outer, "/layer/sublayers.0/body", PENCL_E_FIELDS, "'body' is not one of its");
     pencl_layer_free(outer);
 }
 END_TEST
@@ -144,9 +134,9 @@ START_TEST(paths)
     pencl_selection *s = pencl_select_text(ctx, body, ".sublayers[1]@before");
     ck_assert_int_eq(pencl_selection_point(s, 0).when, PENCL_BEFORE);
     pencl_selection_free(s);
-    expect_error(body, ".sublayers[6]", PENCL_E_FIELDS,
-                 "column 1: Sequential at path '' has nothing at '.sublayers[6]'");
-    expect_error(body, ".delta.x//Softmax", PENCL_E_FIELDS, "has nothing at '.delta.x'");
+    expect_refused(body, ".sublayers[6]", PENCL_E_FIELDS,
+                   "column 1: Sequential at path '' has nothing at '.sublayers[6]'");
+    expect_refused(body, ".delta.x//Softmax", PENCL_E_FIELDS, "has nothing at '.delta.x'");
 }
 END_TEST
 
@@ -261,42 +251,42 @@ START_TEST(malformed_texts_point_at_the_column)
     };
     for (size_t i = 0; i < PN_COUNT(rows); i++) {
         if (rows[i].words != NULL) {
-            expect_error(body, rows[i].text, PENCL_E_FORMAT, rows[i].words);
+            expect_refused(body, rows[i].text, PENCL_E_FORMAT, rows[i].words);
         }
     }
-    expect_error(body, "//Softmax#99999999999999999999", PENCL_E_ARG, "number 2147483647 of 3");
+    expect_refused(body, "//Softmax#99999999999999999999", PENCL_E_ARG, "number 2147483647 of 3");
 }
 END_TEST
 
 START_TEST(what_selects_nothing_names_the_nearest)
 {
-    expect_error(body, "//Attention#1//Sofmax", PENCL_E_ARG,
-                 "select: \"//Attention#1//Sofmax\", column 16: no Sofmax is inside of the 1 "
-                 "selected node; did you mean Softmax?");
-    expect_error(body, "//Attention//Paramter", PENCL_E_ARG,
-                 "inside of the 3 selected nodes; did you mean Parameter?");
-    expect_error(body, "//RMSLayerNorm//TransformerLM", PENCL_E_ARG,
-                 "; there are RMSLayerNorm, RMSStandardize, Linear, Parameter");
-    expect_error(
+    expect_refused(body, "//Attention#1//Sofmax", PENCL_E_ARG,
+                   "select: \"//Attention#1//Sofmax\", column 16: no Sofmax is inside of the 1 "
+                   "selected node; did you mean Softmax?");
+    expect_refused(body, "//Attention//Paramter", PENCL_E_ARG,
+                   "inside of the 3 selected nodes; did you mean Parameter?");
+    expect_refused(body, "//RMSLayerNorm//TransformerLM", PENCL_E_ARG,
+                   "; there are RMSLayerNorm, RMSStandardize, Linear, Parameter");
+    expect_refused(
         body, "//Attention/input_to_querry", PENCL_E_FIELDS,
         "column 13: Attention at path '" ATTENTION(
             "1") "': 'input_to_querry' is not one of its fields; it has input_to_query, "
                  "input_to_key, input_to_value, query_key_to_attn, attn_value_to_output; did "
                  "you mean input_to_query?");
-    expect_error(body, "//NamedGroup/name", PENCL_E_FIELDS, "'name' is static");
-    expect_error(body, "/sublayers.6", PENCL_E_ARG,
-                 "column 2: Sequential at path '' has 6 layers in 'sublayers': no number 6");
-    expect_error(body, "//Attention#3", PENCL_E_ARG, "column 13: number 3 of 3 selected nodes");
-    expect_error(body, "//Attention#-4", PENCL_E_ARG, "number -4 of 3");
-    expect_error(body, "//Attention#1:4", PENCL_E_ARG, "number 4 of 3"); /* no clipping */
-    expect_error(body, "//Attention#2:2", PENCL_E_ARG, "the range is empty");
-    expect_error(body, "//NamedGroup{name=gates}", PENCL_E_ARG,
-                 "column 13: no selected node has a name 'gates'; did you mean gate?");
-    expect_error(body, "//Parameter{labels~x}", PENCL_E_ARG,
-                 "no selected node has a labels"); /* of no node: no value to be near to */
-    expect_error(body, "//Parameter/*", PENCL_E_ARG, "the selected nodes have no children");
+    expect_refused(body, "//NamedGroup/name", PENCL_E_FIELDS, "'name' is static");
+    expect_refused(body, "/sublayers.6", PENCL_E_ARG,
+                   "column 2: Sequential at path '' has 6 layers in 'sublayers': no number 6");
+    expect_refused(body, "//Attention#3", PENCL_E_ARG, "column 13: number 3 of 3 selected nodes");
+    expect_refused(body, "//Attention#-4", PENCL_E_ARG, "number -4 of 3");
+    expect_refused(body, "//Attention#1:4", PENCL_E_ARG, "number 4 of 3"); /* no clipping */
+    expect_refused(body, "//Attention#2:2", PENCL_E_ARG, "the range is empty");
+    expect_refused(body, "//NamedGroup{name=gates}", PENCL_E_ARG,
+                   "column 13: no selected node has a name 'gates'; did you mean gate?");
+    expect_refused(body, "//Parameter{labels~x}", PENCL_E_ARG,
+                   "no selected node has a labels"); /* of no node: no value to be near to */
+    expect_refused(body, "//Parameter/*", PENCL_E_ARG, "the selected nodes have no children");
     pencl_layer *empty = pn_nn_list(ctx, "Sequential", NULL, 0);
-    expect_error(empty, "/sublayers", PENCL_E_ARG, "the list 'sublayers' is empty");
+    expect_refused(empty, "/sublayers", PENCL_E_ARG, "the list 'sublayers' is empty");
     pencl_layer_free(empty);
     pencl_selection *s = pencl_select_text(ctx, NULL, "//Softmax");
     pencl_node node;
@@ -325,9 +315,9 @@ START_TEST(hostile_texts_are_survived)
     char *full = malloc(100000);
     memset(full, '/', 99999);
     full[99999] = '\0';
-    expect_error(body, full, PENCL_E_FORMAT, "column 3");
+    expect_refused(body, full, PENCL_E_FORMAT, "column 3");
     memset(full + 2, 'A', 99997);
-    expect_error(body, full, PENCL_E_FORMAT, "column 3");
+    expect_refused(body, full, PENCL_E_FORMAT, "column 3");
     free(full);
 }
 END_TEST
@@ -393,17 +383,17 @@ START_TEST(aliases_of_parallel_blocks)
     expect_same(neox, "blocks.0.hook_mlp_out", "//BranchAndAddTogether/branches.2");
     expect_same(neox, "blocks.0.mlp.hook_pre", "//Elementwise@before");
     expect_same(neox, "blocks.0.mlp.hook_post", "//TransformerFeedForward/sublayers.2@before");
-    expect_error(neox, "blocks.0.hook_resid_mid", PENCL_E_ARG, "no selected node has a type");
+    expect_refused(neox, "blocks.0.hook_resid_mid", PENCL_E_ARG, "no selected node has a type");
     pencl_layer_free(neox);
 }
 END_TEST
 
 START_TEST(an_alias_that_selects_nothing_says_what_it_stands_for)
 {
-    expect_error(body, "blocks.3.attn.hook_z", PENCL_E_ARG,
-                 "select: blocks.3.attn.hook_z is \"//TransformerBlock#3//Attention");
-    expect_error(body, "blocks.3.attn.hook_z", PENCL_E_ARG,
-                 "column 20: number 3 of 3 selected nodes");
+    expect_refused(body, "blocks.3.attn.hook_z", PENCL_E_ARG,
+                   "select: blocks.3.attn.hook_z is \"//TransformerBlock#3//Attention");
+    expect_refused(body, "blocks.3.attn.hook_z", PENCL_E_ARG,
+                   "column 20: number 3 of 3 selected nodes");
 }
 END_TEST
 

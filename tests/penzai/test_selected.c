@@ -1,62 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* penzai's Selection, by member: reading what is selected. */
 #include "nn/nn.h"
-#include "support/tree.h"
+#include "support/selecting.h"
 
 #include <check.h>
 #include <string.h>
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-static pencl_layer *body; /* a decoder of two blocks */
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
-    body = tree_decoder(device, 2);
-}
-
-static void teardown(void)
-{
-    pencl_layer_free(body);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-}
-
-static void expect_error(pencl_status got, pencl_status status, const char *words)
-{
-    ck_assert_str_eq(pencl_status_name(got), pencl_status_name(status));
-    ck_assert_msg(strstr(pencl_error_text(ctx), words) != NULL, "\"%s\" lacks \"%s\"",
-                  pencl_error_text(ctx), words);
-}
-
-static pencl_selection *all(void)
-{
-    return pencl_layer_select(ctx, body);
-}
-
-static pencl_selection *instances(const char *type)
-{
-    return pencl_selection_at_instances_of(all(), type, PENCL_OUTERMOST);
-}
-
-/* The selection has failed so; it is freed. */
-static void expect_failed(pencl_selection *s, pencl_status status, const char *words)
-{
-    pencl_layer *tree = NULL;
-    ck_assert_int_eq(pencl_selection_count(s), 0);
-    expect_error(pencl_selection_deselect(&tree, s), status, words);
-    ck_assert_ptr_null(tree);
-    pencl_selection_free(s);
-}
 
 START_TEST(get)
 {
@@ -196,7 +144,7 @@ Suite *suite_penzai_selected(void)
 {
     Suite *suite = suite_create("penzai_selected");
     TCase *tc = tcase_create("reading");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_decoder, fixture_decoder_free);
     tcase_add_test(tc, get);
     tcase_add_test(tc, get_sequence_and_by_path);
     tcase_add_test(tc, get_keypaths);

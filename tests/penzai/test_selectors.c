@@ -1,91 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* penzai's Selection, by member: narrowing. */
 #include "nn/nn.h"
+#include "support/selecting.h"
 #include "support/tree.h"
 
 #include <check.h>
 #include <string.h>
 
-static pencl_ctx *ctx;
-static pencl_device *device;
-static pencl_layer *body; /* a decoder of two blocks */
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
-    body = tree_decoder(device, 2);
-}
-
-static void teardown(void)
-{
-    pencl_layer_free(body);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-}
-
-static void expect_error(pencl_status got, pencl_status status, const char *words)
-{
-    ck_assert_str_eq(pencl_status_name(got), pencl_status_name(status));
-    ck_assert_msg(strstr(pencl_error_text(ctx), words) != NULL, "\"%s\" lacks \"%s\"",
-                  pencl_error_text(ctx), words);
-}
-
-static pencl_selection *all(void)
-{
-    return pencl_layer_select(ctx, body);
-}
-
-static pencl_selection *instances(const char *type)
-{
-    return pencl_selection_at_instances_of(all(), type, PENCL_OUTERMOST);
-}
-
-/* The selection has these paths and no more; it is freed. */
-static void expect_paths(pencl_selection *s, const char *const *paths, size_t n)
-{
-    pencl_layer *tree = NULL;
-    ok(pencl_selection_deselect(&tree, s));
-    ck_assert_int_eq(pencl_selection_count(s), (int)n);
-    for (size_t i = 0; i < n; i++) {
-        ck_assert_str_eq(pencl_selection_path(s, (int)i), paths[i]);
-    }
-    pencl_layer_free(tree);
-    pencl_selection_free(s);
-}
-#define EXPECT_PATHS(s, ...)                                                                       \
-    expect_paths(s, (const char *const[]){__VA_ARGS__},                                            \
-                 PN_COUNT(((const char *const[]){__VA_ARGS__})))
-
-/* The selection has failed so; it is freed. */
-static void expect_failed(pencl_selection *s, pencl_status status, const char *words)
-{
-    pencl_layer *tree = NULL;
-    ck_assert_int_eq(pencl_selection_count(s), 0);
-    expect_error(pencl_selection_deselect(&tree, s), status, words);
-    ck_assert_ptr_null(tree);
-    pencl_selection_free(s);
-}
-
 static int count_of(const char *type)
 {
     pencl_selection *s = instances(type);
-    int n = pencl_selection_count(s);
-    pencl_selection_free(s);
-    return n;
-}
-
-static int count_in(pencl_layer *tree, const char *type)
-{
-    pencl_selection *s =
-        pencl_selection_at_instances_of(pencl_layer_select(ctx, tree), type, PENCL_OUTERMOST);
     int n = pencl_selection_count(s);
     pencl_selection_free(s);
     return n;
@@ -397,7 +321,7 @@ Suite *suite_penzai_selectors(void)
 {
     Suite *suite = suite_create("penzai_selectors");
     TCase *tc = tcase_create("narrowing");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_decoder, fixture_decoder_free);
     tcase_add_test(tc, at_instances_of_counts_as_penzai);
     tcase_add_test(tc, at_instances_of_takes_the_outermost);
     tcase_add_test(tc, at_instances_of_means_subtypes_too);

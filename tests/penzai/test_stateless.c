@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Layer.stateless_call: values outside of the layer, which never change. */
-#include "support/devices.h"
-#include "support/tree.h"
+#include "support/fixture.h"
 
 #include "pencl/pencl.h"
 
@@ -15,8 +14,6 @@ enum { N = 7, FIRST = 4, CACHE = 7, VOCABULARY = 300, MOST = 64 };
 
 static const int32_t tokens[N] = {1, 72, 263, 8, 200, 299, 0};
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 static pencl_variable *values[MOST]; /* frozen */
 static int n_values;
@@ -24,8 +21,7 @@ static pencl_layer *empty; /* with slots in their place */
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
     ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_mix.gguf", NULL),
                      PENCL_OK);
 }
@@ -37,8 +33,7 @@ static void teardown(void)
     }
     pencl_layer_free(empty);
     pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
 }
 
 #define CHECK_OK(expr) ck_assert_msg((expr) == PENCL_OK, "%s", pencl_error_text(ctx))
@@ -244,7 +239,7 @@ static pencl_status call(pencl_layer *layer, pencl_variable *const *given, int n
     return st;
 }
 
-static void expect_error(const char *part)
+static void expect_words(const char *part)
 {
     const char *text = pencl_error_text(ctx);
     ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in \"%s\"", part, text);
@@ -262,13 +257,13 @@ START_TEST(bad_values_are_refused)
     memcpy(other, values, sizeof other);
 
     ck_assert_int_eq(call(empty, values, n_values - 1), PENCL_E_UNBOUND);
-    expect_error(pencl_variable_label(values[n_values - 1]));
+    expect_words(pencl_variable_label(values[n_values - 1]));
     ck_assert_int_eq(call(pencl_kv_lm_body(kv), values, n_values), PENCL_E_ARG); /* no slots */
-    expect_error("did not find any matching slots for some variables: {StateVariableSlot");
-    expect_error(pencl_variable_label(values[0]));
+    expect_words("did not find any matching slots for some variables: {StateVariableSlot");
+    expect_words(pencl_variable_label(values[0]));
     other[1] = NULL;
     ck_assert_int_eq(call(empty, other, n_values), PENCL_E_ARG);
-    expect_error("value 1 is missing");
+    expect_words("value 1 is missing");
     other[1] = values[1];
 
     CHECK_OK(pencl_variable_unfreeze_as_copy(&mutable_one, values[0]));
@@ -297,7 +292,7 @@ START_TEST(states_inside_are_not_written)
     take_out(pencl_kv_lm_body(kv), pencl_variable_is_state);
     float *before = contents(values, &n);
     ck_assert_int_eq(call(pencl_kv_lm_body(kv), NULL, 0), PENCL_E_ARG);
-    expect_error("cannot be written");
+    expect_words("cannot be written");
     float *after = contents(values, &n);
     ck_assert_mem_eq(before, after, n * sizeof *before);
     free(before);

@@ -2,43 +2,13 @@
 /* Layers that write their variables: what changes, and what never does. */
 #include "nn/nn.h"
 #include "support/apply.h"
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/tree.h"
 
 #include "pencl/pencl.h"
 
 #include <check.h>
 #include <stdlib.h>
-#include <string.h>
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    ck_assert_ptr_nonnull(ctx);
-    device = test_device(ctx);
-}
-
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-    ck_assert_int_eq(pn_alloc_live(), 0);
-}
-
-static void ok(pencl_status status)
-{
-    ck_assert_msg(status == PENCL_OK, "%s", pencl_error_text(ctx));
-}
-
-static void expect_error(pencl_status got, pencl_status status, const char *words)
-{
-    ck_assert_str_eq(pencl_status_name(got), pencl_status_name(status));
-    ck_assert_msg(strstr(pencl_error_text(ctx), words) != NULL, "\"%s\" lacks \"%s\"",
-                  pencl_error_text(ctx), words);
-}
 
 /* ---- a layer with a state: penzai's documentation has one like it ---- */
 
@@ -396,7 +366,7 @@ Suite *suite_penzai_states(void)
     Suite *suite = suite_create("penzai_states");
     TCase *tc = tcase_create("states");
     tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_device, fixture_close);
     tcase_add_test(tc, each_run_leaves_its_value_in_the_state);
     tcase_add_test(tc, states_may_change_places);
     tcase_add_test(tc, each_layer_of_a_stack_writes_its_own_part);

@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* temperature_sample_pyloop over a KVCachingTransformerLM. */
-#include "support/devices.h"
-#include "support/golden.h"
+#include "support/fixture.h"
 
 #include "pencl/pencl.h"
 
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PAD = 298, CACHE = 20, VOCABULARY = 300 };
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
     ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_mix.gguf", NULL),
                      PENCL_OK);
 }
@@ -27,8 +22,7 @@ static void setup(void)
 static void teardown(void)
 {
     pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
 }
 
 #define CHECK_OK(expr) ck_assert_msg((expr) == PENCL_OK, "%s", pencl_error_text(ctx))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trees built from penzai's configs are penzai's: node by node, with paths, labels and axes. */
 #include "nn/nn.h"
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/folder.h"
 #include "support/golden.h"
 #include "support/penzai.h"
@@ -16,8 +16,6 @@
 enum { PATH_ROOM = 512 };
 
 static char folder[TEST_PATH];
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 static json_t *golden; /* config, params */
 static json_t *want;   /* metadata, tree */
@@ -27,16 +25,14 @@ static size_t row; /* of the tree */
 static void setup(void)
 {
     test_folder_make(folder);
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
     trees = golden_json("penzai_more/trees.json");
 }
 
 static void teardown(void)
 {
     pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
     json_decref(golden);
     json_decref(trees);
     test_folder_remove(folder);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pencl_eval: values over arrays, kept plans, and operations that the host computes. */
 #include "plan/plan.h"
-#include "support/devices.h"
+#include "support/fixture.h"
 
 #include "pencl/pencl.h"
 
@@ -10,22 +10,18 @@
 
 enum { SEQ = 3, SIZE = 4 };
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_graph *graph;
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
     ck_assert_int_eq(pencl_graph_new(&graph, device), PENCL_OK);
 }
 
 static void teardown(void)
 {
     pencl_graph_free(graph);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
 }
 
 static pencl_array *

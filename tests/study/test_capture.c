@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values where they flow: on the real model against transformers, on a tiny one their names, rows
  * and files. */
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/folder.h"
 #include "support/golden.h"
 
@@ -19,8 +19,6 @@ enum { N = 6, MOST_TOKENS = 64, WIDTH = 64 };
 static const int32_t ids[N] = {1, 72, 263, 8, 200, 299};
 static const char tiny[] = PENCL_TEST_DATA "/tiny/tiny_q8_0.gguf";
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 static pencl_points *points;
 static pencl_captures *captures;
@@ -28,8 +26,7 @@ static char folder[TEST_PATH];
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
     test_folder_make(folder);
 }
 
@@ -38,8 +35,7 @@ static void teardown(void)
     pencl_captures_free(captures);
     pencl_points_free(points);
     pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
     test_folder_remove(folder);
 }
 

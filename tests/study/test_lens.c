@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The logit lens on the real model: transformers' hidden states through norm and unembedding. */
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/golden.h"
 
 #include "pencl/pencl.h"
@@ -10,21 +10,6 @@
 #include <stdlib.h>
 
 enum { TOP = 5, MOST_TOKENS = 64 };
-
-static pencl_ctx *ctx;
-static pencl_device *device;
-
-static void setup(void)
-{
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
-}
-
-static void teardown(void)
-{
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
-}
 
 static int slow(void)
 {
@@ -118,7 +103,7 @@ Suite *suite_study_lens(void)
     Suite *suite = suite_create("study_lens");
     TCase *tc = tcase_create("lens");
     tcase_set_timeout(tc, 600);
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fixture_device, fixture_close);
     tcase_add_test(tc, lens_equals_transformers);
     tcase_add_test(tc, the_last_layer_is_the_model);
     suite_add_tcase(suite, tc);

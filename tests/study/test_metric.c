@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics: what their texts mean, and how bad ones are refused. */
 #include "study/metric.h"
+#include "support/fixture.h"
 
 #include "pencl/pencl.h"
 
@@ -11,16 +12,13 @@
 
 enum { VOCABULARY = 300 };
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 static float logits[VOCABULARY];
 static float reference[VOCABULARY];
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    ck_assert_int_eq(pencl_device_open(&device, ctx, "ref"), PENCL_OK);
+    fixture_ref();
     ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_q8_0.gguf", NULL),
                      PENCL_OK);
     for (int i = 0; i < VOCABULARY; i++) {
@@ -32,8 +30,7 @@ static void setup(void)
 static void teardown(void)
 {
     pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
 }
 
 static double value(const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Patching and edits on a tiny model: what must follow from what a transformer is, and sweeps
  * against one run for each change. */
-#include "support/devices.h"
+#include "support/fixture.h"
 
 #include "pencl/pencl.h"
 
@@ -14,15 +14,12 @@ enum { N = 8, VOCABULARY = 300, BLOCKS = 2, HEADS = 4 };
 static const int32_t tokens[N] = {1, 72, 263, 8, 200, 299, 0, 131};
 static const int32_t others[N] = {1, 90, 263, 17, 41, 299, 258, 12};
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 static pencl_lm *lm;
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
     ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_q8_0.gguf", NULL),
                      PENCL_OK);
     lm = pencl_model_lm(model);
@@ -31,8 +28,7 @@ static void setup(void)
 static void teardown(void)
 {
     pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
 }
 
 static pencl_patch *patch(const pencl_patch_options *o)

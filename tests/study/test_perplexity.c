@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Perplexity: the mean of what pencl_score says; and the distance from a base. */
-#include "support/devices.h"
+#include "support/fixture.h"
 #include "support/folder.h"
 
 #include "pencl/pencl.h"
@@ -8,13 +8,10 @@
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { TEXTS = 3, N = 70 }; /* more than a chunk */
 
-static pencl_ctx *ctx;
-static pencl_device *device;
 static pencl_model *model;
 static pencl_lm *lm;
 static char folder[TEST_PATH];
@@ -22,8 +19,7 @@ static int32_t tokens[TEXTS * N];
 
 static void setup(void)
 {
-    ctx = pencl_ctx_new();
-    device = test_device(ctx);
+    fixture_device();
     test_folder_make(folder);
     ck_assert_int_eq(pencl_model_open(&model, device, PENCL_TEST_DATA "/tiny/tiny_q8_0.gguf", NULL),
                      PENCL_OK);
@@ -36,8 +32,7 @@ static void setup(void)
 static void teardown(void)
 {
     pencl_model_close(model);
-    pencl_device_close(device);
-    pencl_ctx_free(ctx);
+    fixture_close();
     test_folder_remove(folder);
 }
 
