@@ -33,7 +33,7 @@ static pencl_status rows_a_part(int64_t *out, const pn_store *s)
     pn_matrix step = s->matrix;
     step.rows = s->layout->row_step;
     size_t step_bytes = s->layout->bytes(&step);
-    uint64_t most = pn_device_caps(s->device)->max_alloc;
+    uint64_t most = pn_device_largest(s->device);
     if (step_bytes > most) {
         return pn_spec_fail(pn_device_ctx(s->device), PENCL_E_LIMIT, &s->spec,
                             "%lld rows in layout %s take %zu bytes, the device allocates at most "
@@ -235,6 +235,9 @@ work_on_part(pn_store *s, int i, transfer *t, pn_map_mode mode, void (*work)(voi
 
 pencl_status pn_store_fill(pn_store *store, pencl_ctx *ctx, const pn_row_source *source)
 {
+    if (pn_device_rehearses(store->device)) {
+        return PENCL_OK;
+    }
     for (int i = 0; i < store->n_parts; i++) {
         transfer t = transfer_of(store, i);
         t.source = source;

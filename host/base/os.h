@@ -58,7 +58,8 @@ const char *pn_get_env(const char *name); /* NULL when unset or empty */
 uint64_t pn_clock_ns(void); /* monotonic */
 int pn_core_count(void);
 uint64_t pn_memory_total(void);
-uint64_t pn_cache_bytes(void); /* the CPU's largest cache; 0 where the system does not tell */
+uint64_t pn_memory_available(void); /* bytes; 0 where the system does not tell */
+uint64_t pn_cache_bytes(void);      /* the CPU's largest cache; 0 where the system does not tell */
 long pn_process_id(void);
 bool pn_process_alive(long pid);
 

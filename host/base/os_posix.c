@@ -197,6 +197,19 @@ uint64_t pn_memory_total(void)
     return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : 0;
 }
 
+uint64_t pn_memory_available(void)
+{
+    pn_text text = {0};
+    pencl_ctx quiet = {0};
+    uint64_t kib = 0;
+    if (pn_file_read(&text, &quiet, "/proc/meminfo", 4096) == PENCL_OK) {
+        const char *line = strstr(pn_text_get(&text), "MemAvailable:");
+        kib = line != NULL ? strtoull(line + strlen("MemAvailable:"), NULL, 10) : 0;
+    }
+    pn_text_free(&text);
+    return kib << 10;
+}
+
 size_t pn_thread_times(pn_thread_time *out, size_t room)
 {
     pn_text names = {0};

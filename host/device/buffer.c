@@ -8,14 +8,6 @@
 
 #define FILL_WIDTH 16 /* bytes of one pattern: drivers fill faster by the vector */
 
-static void free_memory(pn_buffer *b)
-{
-    if (b->mem != NULL) {
-        b->device->cl->clReleaseMemObject(b->mem);
-    }
-    pn_free(b->unaligned);
-}
-
 static pencl_status allocate_host(pn_buffer *b, size_t bytes)
 {
     size_t align = b->device->caps.align;
@@ -34,56 +26,71 @@ static pencl_status allocate_device(pn_buffer *b, size_t bytes)
 {
     pencl_device *d = b->device;
     cl_int code = CL_SUCCESS;
+    char room[32];
     cl_mem_flags flags = CL_MEM_READ_WRITE;
     flags |= d->caps.unified ? CL_MEM_ALLOC_HOST_PTR : 0;
     b->mem = d->cl->clCreateBuffer(d->context, flags, bytes, NULL, &code);
-    if (code != CL_SUCCESS) {
-        b->mem = NULL;
-        return pn_cl_fail(d->ctx, "clCreateBuffer", code, __FILE__, __LINE__);
+    if (code == CL_SUCCESS) {
+        return PENCL_OK;
     }
+    b->mem = NULL;
+    return PN_FAIL_CODE(d->ctx, pn_cl_status(code), code,
+                        "clCreateBuffer: %s: %s: %zu bytes more than the %zu in use, of %" PRIu64,
+                        pn_cl_error_name(code, room), d->info.id, bytes, d->memory_now,
+                        d->caps.memory);
+}
+
+/* Memory for a buffer that has none. */
+static pencl_status allocate(pn_buffer *b, size_t bytes)
+{
+    pencl_device *d = b->device;
+    size_t room = bytes > 0 ? bytes : 1; /* OpenCL refuses empty buffers */
+    PENCL_TRY(pn_memory_check(d, bytes));
+    if (!b->rehearsed) {
+        PENCL_TRY(d->caps.is_ref ? allocate_host(b, room) : allocate_device(b, room));
+    }
+    b->bytes = bytes;
+    pn_memory_add(b);
     return PENCL_OK;
 }
 
-static pencl_status check_limits(pencl_device *d, size_t bytes)
+void pn_buffer_clear(pn_buffer *b)
 {
-    if (bytes > d->caps.max_alloc) {
-        return PN_FAIL(d->ctx, PENCL_E_LIMIT,
-                       "%s: a buffer of %zu bytes, the device allocates at most %" PRIu64
-                       " at a time",
-                       d->info.id, bytes, d->caps.max_alloc);
+    if (b->mem != NULL) {
+        b->device->cl->clReleaseMemObject(b->mem);
     }
-    if (d->memory_now > d->caps.memory || bytes > d->caps.memory - d->memory_now) {
-        return PN_FAIL(d->ctx, PENCL_E_LIMIT,
-                       "%s: out of device memory: %zu bytes more than the %zu in use, of %" PRIu64,
-                       d->info.id, bytes, d->memory_now, d->caps.memory);
-    }
-    return PENCL_OK;
+    pn_free(b->unaligned);
+    pn_memory_remove(b);
+    b->mem = NULL;
+    b->host = NULL;
+    b->unaligned = NULL;
+    b->bytes = 0;
 }
 
 pencl_status pn_buffer_new(pn_buffer **out, pencl_device *device, size_t bytes)
 {
     *out = NULL;
-    PENCL_TRY(check_limits(device, bytes));
     pn_buffer *b = pn_calloc(1, sizeof *b);
     if (b == NULL) {
         return PN_NOMEM(device->ctx);
     }
-    size_t room = bytes > 0 ? bytes : 1; /* OpenCL refuses empty buffers */
     b->device = device;
     b->refs = 1;
-    b->bytes = bytes;
-    pencl_status status = device->caps.is_ref ? allocate_host(b, room) : allocate_device(b, room);
+    b->rehearsed = device->rehearsal != NULL;
+    pencl_status status = allocate(b, bytes);
     if (status != PENCL_OK) {
         pn_free(b);
         return status;
     }
     pn_device_hold(device);
-    device->memory_now += bytes;
-    if (device->memory_peak < device->memory_now) {
-        device->memory_peak = device->memory_now;
-    }
     *out = b;
     return PENCL_OK;
+}
+
+pencl_status pn_buffer_resize(pn_buffer *b, size_t bytes)
+{
+    pn_buffer_clear(b);
+    return allocate(b, bytes);
 }
 
 pn_buffer *pn_buffer_ref(pn_buffer *buffer)
@@ -99,8 +106,7 @@ void pn_buffer_free(pn_buffer *buffer)
     if (buffer == NULL || --buffer->refs > 0) {
         return;
     }
-    free_memory(buffer);
-    buffer->device->memory_now -= buffer->bytes;
+    pn_buffer_clear(buffer);
     pn_device_release(buffer->device);
     pn_free(buffer);
 }
@@ -149,7 +155,7 @@ write_at(pn_buffer *b, size_t offset, const void *from, size_t bytes, cl_bool wa
 {
     pencl_device *d = b->device;
     PENCL_TRY(check_range(b, offset, bytes));
-    if (bytes == 0) {
+    if (bytes == 0 || b->rehearsed) {
         return PENCL_OK;
     }
     if (d->caps.is_ref) {
@@ -174,7 +180,8 @@ pencl_status pn_buffer_read(pn_buffer *b, size_t offset, void *to, size_t bytes)
 {
     pencl_device *d = b->device;
     PENCL_TRY(check_range(b, offset, bytes));
-    if (bytes == 0) {
+    if (bytes == 0 || b->rehearsed) {
+        memset(to, 0, bytes);
         return PENCL_OK;
     }
     if (d->caps.is_ref) {
@@ -194,7 +201,7 @@ pn_buffer_copy(pn_buffer *to, size_t to_offset, pn_buffer *from, size_t from_off
     if (d != from->device) {
         return PN_FAIL(d->ctx, PENCL_E_ARG, "a copy between two devices");
     }
-    if (bytes == 0) {
+    if (bytes == 0 || to->rehearsed) {
         return PENCL_OK;
     }
     if (d->caps.is_ref) {
@@ -211,7 +218,7 @@ pencl_status pn_buffer_fill(pn_buffer *b, size_t offset, size_t bytes, unsigned 
     pencl_device *d = b->device;
     unsigned char pattern[FILL_WIDTH];
     PENCL_TRY(check_range(b, offset, bytes));
-    if (bytes == 0) {
+    if (bytes == 0 || b->rehearsed) {
         return PENCL_OK;
     }
     if (d->caps.is_ref) {
@@ -251,10 +258,4 @@ pencl_status pn_buffer_unmap(pn_buffer *b, void *at)
         PN_CL(d, clEnqueueUnmapMemObject, d->queue, b->mem, at, 0, NULL, NULL);
     }
     return PENCL_OK;
-}
-
-void pn_device_memory(const pencl_device *device, size_t *now, size_t *peak)
-{
-    *now = device->memory_now;
-    *peak = device->memory_peak;
 }

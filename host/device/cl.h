@@ -59,7 +59,9 @@ typedef struct pn_cl {
 /* "CL_OUT_OF_RESOURCES"; "CL_ERROR -1234" for codes that no header names. Static text or `room`. */
 const char *pn_cl_error_name(cl_int code, char room[32]);
 
-/* Records E_DEVICE, "clFinish: CL_OUT_OF_RESOURCES"; a failed allocation is E_LIMIT. */
+/* E_DEVICE; a failed allocation is E_LIMIT, on the host E_NOMEM. */
+pencl_status pn_cl_status(cl_int code);
+/* Records that status, "clFinish: CL_OUT_OF_RESOURCES". */
 pencl_status pn_cl_fail(pencl_ctx *ctx, const char *call, cl_int code, const char *file, int line);
 
 /* Calls a function of a device's libOpenCL and leaves the calling function when it fails:

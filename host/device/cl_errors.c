@@ -18,14 +18,17 @@ const char *pn_cl_error_name(cl_int code, char room[32])
     }
 }
 
+pencl_status pn_cl_status(cl_int code)
+{
+    if (code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_INVALID_BUFFER_SIZE) {
+        return PENCL_E_LIMIT;
+    }
+    return code == CL_OUT_OF_HOST_MEMORY ? PENCL_E_NOMEM : PENCL_E_DEVICE;
+}
+
 pencl_status pn_cl_fail(pencl_ctx *ctx, const char *call, cl_int code, const char *file, int line)
 {
     char room[32];
-    pencl_status status = PENCL_E_DEVICE;
-    if (code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_INVALID_BUFFER_SIZE) {
-        status = PENCL_E_LIMIT;
-    } else if (code == CL_OUT_OF_HOST_MEMORY) {
-        status = PENCL_E_NOMEM;
-    }
-    return pn_fail(ctx, status, code, file, line, "%s: %s", call, pn_cl_error_name(code, room));
+    return pn_fail(ctx, pn_cl_status(code), code, file, line, "%s: %s", call,
+                   pn_cl_error_name(code, room));
 }

@@ -48,6 +48,11 @@ void pn_buffer_free(pn_buffer *buffer); /* drops one reference; NULL is fine */
 size_t pn_buffer_bytes(const pn_buffer *buffer);
 pencl_device *pn_buffer_device(const pn_buffer *buffer);
 long pn_buffer_count(const pn_buffer *buffer); /* references */
+/* Other memory of another size in the same buffer; what was in it is lost, and kernel arguments
+ * must be set again. The old memory goes first: when there is none instead, the buffer has 0 bytes
+ * and can be resized later. */
+pencl_status pn_buffer_resize(pn_buffer *buffer, size_t bytes);
+void pn_buffer_clear(pn_buffer *buffer); /* gives the memory back; 0 bytes are left */
 /* Blocking, in order with launches. */
 pencl_status pn_buffer_write(pn_buffer *b, size_t offset, const void *from, size_t bytes);
 pencl_status pn_buffer_read(pn_buffer *b, size_t offset, void *to, size_t bytes);
@@ -62,8 +67,27 @@ pencl_status pn_buffer_map(void **out, pn_buffer *b, pn_map_mode mode);
 pencl_status pn_buffer_unmap(pn_buffer *b, void *at);
 /* The memory of a buffer of `ref`; NULL on other devices. */
 void *pn_buffer_host(pn_buffer *b);
+
+/* ---- memory ---- */
 /* Bytes of all live buffers of the device, now and at most. */
 void pn_device_memory(const pencl_device *device, size_t *now, size_t *peak);
+/* Bytes that buffers can still have, as far as the driver and the system tell. */
+uint64_t pn_device_memory_free(const pencl_device *device);
+
+/* Bytes of one buffer at most. */
+uint64_t pn_device_largest(const pencl_device *device);
+
+/* A rehearsal: buffers are made without memory and only counted, so that what something takes is
+ * known before any of it is taken. They forget what is written and read as zeros. Buffers are freed
+ * before their rehearsal ends. */
+typedef struct pn_rehearsal {
+    size_t now;
+    size_t largest; /* of the buffers */
+    bool any_size;  /* buffers may be larger than the device can have them */
+} pn_rehearsal;
+/* From now on; returns the one before, to be put back. NULL: buffers are real. */
+pn_rehearsal *pn_device_rehearse(pencl_device *device, pn_rehearsal *rehearsal);
+bool pn_device_rehearses(const pencl_device *device);
 
 /* ---- kernels ---- */
 typedef struct pn_kernel pn_kernel; /* one kernel object: its arguments stay set between launches */

@@ -26,6 +26,7 @@ struct pencl_device {
     pn_text refused;   /* risky calls that earlier processes died in, one a line */
     size_t memory_now; /* bytes of live buffers */
     size_t memory_peak;
+    pn_rehearsal *rehearsal; /* NULL: buffers are real */
 
     /* The rest is NULL or empty on `ref`. */
     const pn_cl *cl;
@@ -42,6 +43,7 @@ struct pn_buffer {
     pencl_device *device;
     long refs;
     size_t bytes;
+    bool rehearsed;  /* it has no memory */
     cl_mem mem;      /* NULL on `ref` */
     void *host;      /* `ref`: memory at a multiple of caps.align */
     void *unaligned; /* `ref`: what was allocated */
@@ -49,6 +51,11 @@ struct pn_buffer {
 
 /* Begins a build or a launch of the device's journal; notes one that is refused. */
 pencl_status pn_device_risk(pencl_device *device, const char *what);
+/* memory.c: whether so many bytes more may be had; and that a buffer got its bytes, or loses them.
+ */
+pencl_status pn_memory_check(pencl_device *device, size_t bytes);
+void pn_memory_add(const pn_buffer *buffer);
+void pn_memory_remove(const pn_buffer *buffer);
 void pn_device_hold(pencl_device *device);
 void pn_device_release(pencl_device *device);
 

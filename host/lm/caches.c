@@ -18,22 +18,22 @@ static pencl_status new_cache(pencl_variable **out,
     int n_row_axes = pn_spec_find(spec, PENCL_AXIS_KV_SEQ) + 1;
     PENCL_TRY(pn_store_new(&store, lm->device, spec, n_row_axes, layout));
     pencl_status st = PENCL_OK;
-    if (store->n_parts != 1) {
+    if (store->n_parts > 1) {
         st = PN_FAIL(
             lm->ctx, PENCL_E_LIMIT,
             "%s: %zu bytes exceed the device's largest allocation; ask for a shorter context",
             label, pn_store_bytes(store));
     }
     if (st == PENCL_OK) {
-        /* Zeros, as in penzai: an unfused attention multiplies hidden slots by a weight of 0. */
-        const pn_part *part = &store->parts[0];
-        st = pn_buffer_fill(part->buffer, part->offset, part->bytes, 0);
-    }
-    if (st == PENCL_OK) {
         st = pn_variable_new(out, lm->ctx, PENCL_STATE, label, store);
     }
     pn_store_free(store);
     return st;
+}
+
+static int64_t up_to_16(int64_t n)
+{
+    return (n + 15) / 16 * 16; /* rows16 keeps 16 tokens together */
 }
 
 /* The stacks around a layer, innermost first. */
@@ -153,10 +153,10 @@ static pencl_status fill_caches(pn_caches *c, const pencl_lm *lm, const pn_spec 
     PENCL_TRY(new_cache(&c->variables[c->n], lm, "sampler/kv_token_positions", &f.slots,
                         &pn_layout_plain));
     c->n++;
-    return pn_caches_empty(c, 0);
+    return PENCL_OK;
 }
 
-pencl_status pn_caches_new(pn_caches **out, const pencl_lm *lm, const pn_spec *batch, int64_t slots)
+pencl_status pn_caches_new(pn_caches **out, const pencl_lm *lm, const pn_spec *batch, int64_t most)
 {
     pn_caches *c = pn_calloc(1, sizeof *c);
     if (c == NULL) {
@@ -164,8 +164,8 @@ pencl_status pn_caches_new(pn_caches **out, const pencl_lm *lm, const pn_spec *b
     }
     *c = (pn_caches){.refs = 1,
                      .ctx = lm->ctx,
-                     .slots = slots,
-                     .capacity = (slots + 15) / 16 * 16,
+                     .most = most,
+                     .capacity = up_to_16(most),
                      .n_batch = pn_spec_count(batch)};
     pencl_status st = fill_caches(c, lm, batch);
     if (st != PENCL_OK) {
@@ -182,12 +182,24 @@ pn_caches *pn_caches_ref(pn_caches *c)
     return c;
 }
 
+/* Plans are kept for the next session, and with them stores that they will not read again. */
+static void give_back(const pencl_variable *cache)
+{
+    if (pn_variable_is_own(cache)) {
+        pn_buffer *buffer = pn_variable_store(cache)->parts[0].buffer;
+        if (pn_buffer_count(buffer) == 1) {
+            pn_buffer_clear(buffer);
+        }
+    }
+}
+
 void pn_caches_free(pn_caches *c)
 {
     if (c == NULL || --c->refs > 0) {
         return;
     }
     for (int i = 0; c->variables != NULL && i < c->n; i++) {
+        give_back(c->variables[i]);
         pencl_variable_free(c->variables[i]);
     }
     pn_free(c->variables);
@@ -203,7 +215,7 @@ pencl_variable *pn_caches_positions(const pn_caches *c)
 
 pencl_status pn_caches_copy(const pn_caches *to, const pn_caches *from, int64_t n)
 {
-    size_t rows = (size_t)(n + 15) / 16 * 16; /* rows16 keeps 16 tokens together */
+    size_t rows = (size_t)up_to_16(n);
     for (int i = 0; rows > 0 && i < from->n; i++) {
         const pn_store *store = pn_variable_store(from->variables[i]);
         const pn_part *a = &store->parts[0];
@@ -219,15 +231,44 @@ pencl_status pn_caches_copy(const pn_caches *to, const pn_caches *from, int64_t 
     return PENCL_OK;
 }
 
+/* Slots first .. end - 1 of a cache, of every sequence and layer of a stack. */
+static pencl_status
+fill_slots(const pn_caches *c, pn_store *store, int64_t first, int64_t end, unsigned char value)
+{
+    const pn_part *part = &store->parts[0];
+    const size_t row_bytes = part->bytes / (size_t)store->matrix.rows;
+    const int64_t sequences = store->matrix.rows / c->capacity;
+    for (int64_t k = 0; k < sequences; k++) {
+        const size_t at = part->offset + (size_t)(k * c->capacity + first) * row_bytes;
+        PENCL_TRY(pn_buffer_fill(part->buffer, at, (size_t)(end - first) * row_bytes, value));
+    }
+    return PENCL_OK;
+}
+
+/* Zeros, as in penzai: an unfused attention multiplies hidden slots by a weight of 0. */
+pencl_status pn_caches_use(pn_caches *c, int64_t slots)
+{
+    slots = slots < c->most ? slots : c->most;
+    const int64_t first = up_to_16(c->slots);
+    const int64_t end = up_to_16(slots);
+    for (int i = 0; first < end && i + 1 < c->n; i++) {
+        pn_store *store = NULL;
+        PENCL_TRY(pn_variable_writable(&store, c->variables[i]));
+        PENCL_TRY(fill_slots(c, store, first, end, 0));
+    }
+    if (first < end) {
+        pn_store *store = NULL;
+        PENCL_TRY(pn_variable_writable(&store, pn_caches_positions(c)));
+        PENCL_TRY(fill_slots(c, store, first, end, 0xFF));
+    }
+    c->slots = slots > c->slots ? slots : c->slots;
+    return PENCL_OK;
+}
+
 pencl_status pn_caches_empty(const pn_caches *c, int64_t slot)
 {
     pn_store *store = NULL;
+    const int64_t end = up_to_16(c->slots);
     PENCL_TRY(pn_variable_writable(&store, pn_caches_positions(c)));
-    const pn_part *part = &store->parts[0];
-    const size_t bytes = sizeof(int32_t);
-    for (int64_t k = 0; slot < c->capacity && k < c->n_batch; k++) {
-        size_t at = part->offset + (size_t)(k * c->capacity + slot) * bytes;
-        PENCL_TRY(pn_buffer_fill(part->buffer, at, (size_t)(c->capacity - slot) * bytes, 0xFF));
-    }
-    return PENCL_OK;
+    return slot < end ? fill_slots(c, store, slot, end, 0xFF) : PENCL_OK;
 }

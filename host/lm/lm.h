@@ -17,7 +17,7 @@
 #define PN_SIDE_COUNTS     "cache_end_index" /* the counts, for layers that write caches */
 
 /* ---- transformer_lm.c ---- */
-enum { PN_KEPT_PLANS = 16 };
+enum { PN_KEPT_PLANS = 16, PN_DEFAULT_CONTEXT = 4096 };
 
 /* Side inputs as the caller's arrays. */
 typedef struct pn_side_arrays {
@@ -30,6 +30,7 @@ typedef struct pn_plan_key {
     pn_spec batch;
     int64_t n_tokens;
     int64_t slots;
+    int64_t capacity;
     pencl_wanted wanted;
     char matmul[16];
     pn_side_arrays side; /* a plan with further side inputs serves once */
@@ -67,6 +68,13 @@ pencl_status pn_lm_trace(pencl_value **out,
                          pencl_layer *body,
                          pencl_value *tokens,
                          const pencl_side_inputs *side);
+
+/* ---- memory.c ---- */
+/* Whether there is memory for a session of so many tokens, and for the weights if the wrapper is
+ * only rehearsed; *chunk: for steps of how many tokens. E_LIMIT, in a text that begins with `what`,
+ * says what would fit. */
+pencl_status
+pn_lm_check_memory(int64_t *chunk, const pencl_lm *lm, int64_t context, const char *what);
 
 /* ---- session_plan.c ---- */
 /* Frees what the place holds; it is empty then. */

@@ -3,6 +3,7 @@
  * uploaded weights, the vocabulary becomes a tokenizer. */
 #include "lm/lora.h"
 #include "lm/recipe.h"
+#include "lm/session.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -170,11 +171,9 @@ static pencl_status adapt(pencl_model *m, const pencl_model_options *options)
     return PENCL_OK;
 }
 
+/* The lm with its adapters, over uploaded weights. */
 static pencl_status load(pencl_model *m, const pencl_model_options *options)
 {
-    if (has_vocabulary(m->file)) {
-        PENCL_TRY(read_tokenizer(&m->tokenizer, m->ctx, m->file));
-    }
     const size_t n = pn_model_file_n_tensors(m->file);
     pn_weights w = {.ctx = m->ctx, .device = m->device, .file = m->file, .options = options};
     w.used = pn_calloc(n + 1, sizeof *w.used);
@@ -194,6 +193,51 @@ static pencl_status load(pencl_model *m, const pencl_model_options *options)
     return st;
 }
 
+static void unload(pencl_model *m)
+{
+    pencl_lm_free(m->lm);
+    pencl_layer_free(m->built);
+    m->lm = NULL;
+    m->built = NULL;
+}
+
+/* Tokens of a session when nobody says how many. */
+static int64_t usual_context(const pencl_model_info *info)
+{
+    const bool shorter = info->trained_context > 0 && info->trained_context < PN_DEFAULT_CONTEXT;
+    return shorter ? info->trained_context : PN_DEFAULT_CONTEXT;
+}
+
+/* Loads without memory, to see whether there is enough of it. */
+static pencl_status rehearse(pencl_model *m, const pencl_model_options *options)
+{
+    int64_t chunk = 0;
+    pencl_model_options silent = *options;
+    pn_rehearsal r = {0};
+    silent.progress = NULL;
+    pn_device_rehearse(m->device, &r);
+    pencl_status st = load(m, &silent);
+    if (st == PENCL_OK) {
+        m->context = options->context > 0 ? options->context : usual_context(&m->info);
+        st = pn_session_check(m->ctx, m->context);
+    }
+    if (st == PENCL_OK) {
+        st = pn_lm_check_memory(&chunk, m->lm, m->context, m->info.path);
+    }
+    unload(m);
+    pn_device_rehearse(m->device, NULL);
+    return st;
+}
+
+static pencl_status open_all(pencl_model *m, const pencl_model_options *options)
+{
+    if (has_vocabulary(m->file)) {
+        PENCL_TRY(read_tokenizer(&m->tokenizer, m->ctx, m->file));
+    }
+    PENCL_TRY(rehearse(m, options));
+    return load(m, options);
+}
+
 pencl_status pencl_model_open(pencl_model **out,
                               pencl_device *device,
                               const char *path,
@@ -210,7 +254,7 @@ pencl_status pencl_model_open(pencl_model **out,
     m->device = device;
     pencl_status st = pn_model_file_open(&m->file, ctx, path);
     if (st == PENCL_OK) {
-        st = load(m, options != NULL ? options : &none);
+        st = open_all(m, options != NULL ? options : &none);
     }
     if (st != PENCL_OK) {
         pencl_model_close(m);
@@ -223,8 +267,7 @@ pencl_status pencl_model_open(pencl_model **out,
 void pencl_model_close(pencl_model *m)
 {
     if (m != NULL) {
-        pencl_lm_free(m->lm);
-        pencl_layer_free(m->built);
+        unload(m);
         pencl_tokenizer_free(m->tokenizer);
         pn_model_file_close(m->file);
         pn_free(m);
@@ -239,6 +282,11 @@ pencl_lm *pencl_model_lm(const pencl_model *m)
 pencl_tokenizer *pencl_model_tokenizer(const pencl_model *m)
 {
     return m->tokenizer;
+}
+
+int64_t pencl_model_context(const pencl_model *m)
+{
+    return m->context;
 }
 
 const pencl_model_info *pencl_model_describe(const pencl_model *m)

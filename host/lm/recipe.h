@@ -144,6 +144,7 @@ struct pencl_model {
     pencl_lm *lm;
     pencl_tokenizer *tokenizer; /* NULL: the file has no vocabulary */
     pencl_model_info info;
+    int64_t context; /* tokens of the session that there is memory for */
 };
 
 #endif

@@ -8,21 +8,22 @@
 #include <string.h>
 
 enum {
-    DEFAULT_CONTEXT = 4096,
-    FIRST_SLOTS = 256, /* tokens; doubled as the sequence grows */
-    CHUNK = 512,       /* tokens computed at once of a long prompt */
+    FIRST_SLOTS = 256, /* tokens that plans look at; doubled as the sequence grows */
     PADDED = 32        /* up to here a step is padded rather than split */
 };
 
 /* ---- life ---- */
 
-/* Caches of so many slots with the tokens so far, for this session alone. */
-static pencl_status set_slots(pencl_session *s, int64_t slots)
+/* Caches with the tokens so far, for this session alone. */
+static pencl_status set_caches(pencl_session *s, int64_t slots)
 {
     pn_caches *caches = NULL;
     pencl_layer *body = NULL;
-    PENCL_TRY(pn_caches_new(&caches, s->lm, &s->batch, slots));
-    pencl_status st = s->length > 0 ? pn_caches_copy(caches, s->caches, s->length) : PENCL_OK;
+    PENCL_TRY(pn_caches_new(&caches, s->lm, &s->batch, s->context));
+    pencl_status st = pn_caches_use(caches, slots);
+    if (st == PENCL_OK && s->length > 0) {
+        st = pn_caches_copy(caches, s->caches, s->length);
+    }
     if (st == PENCL_OK) {
         st = pn_caching_body(&body, s->lm->ctx, s->lm->body, caches);
     }
@@ -30,8 +31,8 @@ static pencl_status set_slots(pencl_session *s, int64_t slots)
         pn_caches_free(caches);
         return st;
     }
-    pn_caches_free(s->caches);
     pencl_layer_free(s->body);
+    pn_caches_free(s->caches);
     s->caches = caches;
     s->body = body;
     return PENCL_OK;
@@ -50,17 +51,24 @@ static pencl_session *new_session(pencl_lm *lm, const pn_spec *batch, int64_t co
     return s;
 }
 
+pencl_status pn_session_check(pencl_ctx *ctx, int64_t context)
+{
+    if (context < 1 || context > INT32_MAX - PN_CHUNK) {
+        return PN_FAIL(ctx, PENCL_E_ARG, "a context of %" PRId64 " tokens", context);
+    }
+    return PENCL_OK;
+}
+
 pencl_status pn_session_open(pencl_session **out, pencl_lm *lm, const pn_session_config *c)
 {
-    if (c->context < 1 || c->context > INT32_MAX - CHUNK) {
-        return PN_FAIL(lm->ctx, PENCL_E_ARG, "a context of %" PRId64 " tokens", c->context);
-    }
+    PENCL_TRY(pn_session_check(lm->ctx, c->context));
     pencl_session *s = new_session(lm, &c->batch, c->context);
     if (s == NULL) {
         return PENCL_E_NOMEM;
     }
+    s->chunk = c->chunk > 0 ? c->chunk : PN_CHUNK;
     pn_copy(s->matmul, sizeof s->matmul, c->matmul != NULL ? c->matmul : "auto");
-    pencl_status st = set_slots(s, c->slots);
+    pencl_status st = set_caches(s, c->slots);
     if (st != PENCL_OK) {
         pencl_session_free(s);
         return st;
@@ -74,13 +82,17 @@ pencl_session_new(pencl_session **out, pencl_lm *lm, const pencl_session_options
 {
     static const pencl_session_options none = PENCL_SESSION_OPTIONS_INIT;
     const pencl_session_options *o = options != NULL ? options : &none;
+    const int64_t context = o->context != 0 ? o->context : PN_DEFAULT_CONTEXT;
+    int64_t chunk = 0;
     pn_error_clear(lm->ctx);
-    return pn_session_open(
-        out, lm,
-        &(pn_session_config){.batch = {.dtype = PENCL_I32},
-                             .context = o->context != 0 ? o->context : DEFAULT_CONTEXT,
-                             .slots = FIRST_SLOTS,
-                             .matmul = o->matmul});
+    PENCL_TRY(pn_session_check(lm->ctx, context));
+    PENCL_TRY(pn_lm_check_memory(&chunk, lm, context, "the session"));
+    return pn_session_open(out, lm,
+                           &(pn_session_config){.batch = {.dtype = PENCL_I32},
+                                                .context = context,
+                                                .slots = FIRST_SLOTS,
+                                                .chunk = chunk,
+                                                .matmul = o->matmul});
 }
 
 pencl_status pn_session_fork(pencl_session **out, const pencl_session *from)
@@ -90,6 +102,7 @@ pencl_status pn_session_fork(pencl_session **out, const pencl_session *from)
         return PENCL_E_NOMEM;
     }
     memcpy(s->matmul, from->matmul, sizeof s->matmul);
+    s->chunk = from->chunk;
     s->length = from->length;
     s->caches = pn_caches_ref(from->caches);
     s->body = pencl_layer_ref(from->body);
@@ -103,8 +116,8 @@ void pencl_session_free(pencl_session *s)
         return;
     }
     pn_captured_drop(s);
-    pn_caches_free(s->caches);
     pencl_layer_free(s->body);
+    pn_caches_free(s->caches);
     pn_free(s->logits);
     pn_free(s);
 }
@@ -122,7 +135,7 @@ int64_t pencl_session_context(const pencl_session *s)
 /* Before caches are written: those that a fork shares stay as they are. */
 static pencl_status own_caches(pencl_session *s)
 {
-    return s->caches->refs > 1 ? set_slots(s, s->caches->slots) : PENCL_OK;
+    return s->caches->refs > 1 ? set_caches(s, s->caches->slots) : PENCL_OK;
 }
 
 pencl_status pn_session_truncate(pencl_session *s, int64_t length)
@@ -144,11 +157,10 @@ void pencl_session_cancel(pencl_session *s)
 
 /* ---- steps ---- */
 
-/* How many tokens the next step's plan is made for. */
-static int64_t step_size(int64_t left)
+int64_t pn_session_step_size(int64_t left, int64_t chunk)
 {
-    if (left >= CHUNK) {
-        return CHUNK;
+    if (left >= chunk) {
+        return chunk;
     }
     int64_t size = 1;
     while (size < left) {
@@ -240,7 +252,8 @@ static pencl_status make_room(pencl_session *s, int64_t n)
     while (slots < want) {
         slots *= 2;
     }
-    return slots != s->caches->slots ? set_slots(s, slots) : own_caches(s);
+    PENCL_TRY(own_caches(s));
+    return pn_caches_use(s->caches, slots);
 }
 
 static pencl_status
@@ -248,7 +261,7 @@ run_steps(pencl_session *s, const pn_feed *feed, pn_take_logits *take, void *use
 {
     for (int64_t done = 0; done < feed->n;) {
         int64_t left = feed->n - done;
-        int64_t size = feed->side.n > 0 ? left : step_size(left);
+        int64_t size = feed->side.n > 0 ? left : pn_session_step_size(left, s->chunk);
         pn_chunk c = {.first = done, .n = size < left ? size : left, .rows = size};
         if (atomic_load(&s->cancelled)) {
             return PN_FAIL(s->lm->ctx, PENCL_E_CANCELLED, "cancelled");

@@ -20,6 +20,7 @@ struct pencl_session {
     pencl_lm *lm;
     pn_spec batch;   /* batch axes, maybe none */
     int64_t context; /* tokens at most */
+    int64_t chunk;   /* tokens computed at once of a long prompt */
     char matmul[16];
     int64_t length;    /* tokens so far, of every batch entry */
     pn_caches *caches; /* shared with forks until one of them writes */
@@ -31,13 +32,21 @@ struct pencl_session {
     atomic_int cancelled;
 };
 
+/* How many tokens the plan of the next step is made for, with so many left to compute, and `chunk`
+ * at most. */
+int64_t pn_session_step_size(int64_t left, int64_t chunk);
+
+enum { PN_CHUNK = 512, PN_LEAST_CHUNK = 32 };
+
 typedef struct pn_session_config {
     pn_spec batch;
     int64_t context;
-    int64_t slots;      /* of the caches at first; doubled up to the context */
+    int64_t slots;      /* in use at first; doubled up to the context */
+    int64_t chunk;      /* tokens computed at once of a long prompt; 0: PN_CHUNK */
     const char *matmul; /* NULL: auto */
 } pn_session_config;
 pencl_status pn_session_open(pencl_session **out, pencl_lm *lm, const pn_session_config *config);
+pencl_status pn_session_check(pencl_ctx *ctx, int64_t context); /* E_ARG: no such context */
 /* Another session over the same caches; the first that writes takes a copy. */
 pencl_status pn_session_fork(pencl_session **out, const pencl_session *s);
 /* Forgets the tokens from `length` on. */

@@ -107,8 +107,8 @@ static pencl_status make(pn_kept_plan *k, const pencl_session *s, const pn_plan_
 static bool same_key(const pn_plan_key *a, const pn_plan_key *b)
 {
     return a->side.n == 0 && b->side.n == 0 && pn_spec_equal(&a->batch, &b->batch) &&
-           a->n_tokens == b->n_tokens && a->slots == b->slots && a->wanted == b->wanted &&
-           strcmp(a->matmul, b->matmul) == 0;
+           a->n_tokens == b->n_tokens && a->slots == b->slots && a->capacity == b->capacity &&
+           a->wanted == b->wanted && strcmp(a->matmul, b->matmul) == 0;
 }
 
 /* The kept plan of that key, unless a weight has become something else since it was made; else the
@@ -136,6 +136,7 @@ pencl_status pn_session_plan(pn_plan **out, pencl_session *s, const pn_feed *fee
     pn_plan_key key = {.batch = s->batch,
                        .n_tokens = n_tokens,
                        .slots = s->caches->slots,
+                       .capacity = s->caches->capacity,
                        .wanted = feed->wanted,
                        .side = feed->side};
     pn_copy(key.matmul, sizeof key.matmul, s->matmul);

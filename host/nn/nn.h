@@ -88,6 +88,8 @@ pencl_status pn_variable_new(pencl_variable **out,
                              pn_store *store);
 pn_store *pn_variable_store(const pencl_variable *variable); /* borrowed; NULL: a slot */
 pn_cell *pn_variable_cell(const pencl_variable *variable);   /* borrowed; NULL: a slot */
+/* Neither the variable nor what it holds is anybody else's, plans aside. */
+bool pn_variable_is_own(const pencl_variable *variable);
 /* Of the value, or what a slot expects; NULL when it expects nothing. Borrowed. */
 const pn_spec *pn_variable_spec(const pencl_variable *variable);
 /* The storage, for writing in place: copied first when a snapshot or another variable shares it.

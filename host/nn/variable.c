@@ -254,6 +254,11 @@ pn_cell *pn_variable_cell(const pencl_variable *v)
     return v->cell;
 }
 
+bool pn_variable_is_own(const pencl_variable *v)
+{
+    return atomic_load(&v->refs) == 1 && v->cell != NULL && !pn_cell_is_shared(v->cell);
+}
+
 void pn_variable_print(pn_text *out, const pencl_variable *v)
 {
     pn_text_add(out, "%s \"%s\"", pencl_variable_type_name(v), v->label);

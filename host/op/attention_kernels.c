@@ -151,7 +151,7 @@ static void set_args(pn_emit *e, pn_kernel *k, const pn_task *t, key_source from
     int index = 0;
     for (size_t i = 0; i < PN_COUNT(operands); i++) {
         if (i == PN_ATT_K && from == KEYS_PACKED) {
-            pn_kernel_arg_buffer(k, index, t->scratch);
+            pn_emit_scratch(e, k, index, t);
             pn_kernel_arg_i64(k, index + 1, 0);
         } else {
             pn_emit_operand(e, k, index, operands[i], 0, element(operands[i]));
@@ -300,7 +300,7 @@ static pencl_status emit_packed(pn_emit *e, const pn_task *t)
     form f = {"attention_wide", "attention_pack", KEYS_PACKED, PN_GROUP_ALONE};
     PENCL_TRY(make_kernel(e, t, &pack, &f));
     pn_emit_operand(e, pack, 0, keys, 0, element(keys));
-    pn_kernel_arg_buffer(pack, 2, t->scratch);
+    pn_emit_scratch(e, pack, 2, t);
     pn_kernel_arg_i32(pack, 3, (int32_t)s.slots);
     size_t tiles = (size_t)(s.slots + 15) / 16;
     PENCL_TRY(pn_emit_launch(e, pack, 2, (size_t[3]){tiles, (size_t)s.groups}, (size_t[3]){1, 1}));

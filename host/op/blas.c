@@ -159,7 +159,7 @@ static pencl_status expand(pn_emit *e, const pn_task *t, int part, const gemm *g
     pn_kernel_arg_i64(k, 2, (int64_t)scales);
     pn_kernel_arg_u32(k, 3, (uint32_t)first);
     pn_kernel_arg_u32(k, 4, (uint32_t)g->rows);
-    pn_kernel_arg_buffer(k, 5, t->scratch);
+    pn_emit_scratch(e, k, 5, t);
     pn_kernel_arg_i64(k, 6, (int64_t)g->weights_at);
     size_t items = (g->rows * g->cols + GROUP - 1) / GROUP * GROUP;
     return pn_emit_launch(e, k, 1, (size_t[3]){items}, (size_t[3]){GROUP});

@@ -58,6 +58,15 @@ static void set_store(const pn_patch *p, const pn_store *store)
     pn_kernel_arg_i64(p->kernel, p->index + 1, (int64_t)(part->offset / p->element) + p->offset);
 }
 
+static void note_patch(pn_emit *e, const pn_patch *p)
+{
+    if (!grow((void **)&e->patches, e->n_patches, &e->patch_room, sizeof *e->patches)) {
+        e->failed = true;
+        return;
+    }
+    e->patches[e->n_patches++] = *p;
+}
+
 void pn_emit_operand(
     pn_emit *e, pn_kernel *k, int index, const pn_operand *o, int part, size_t element)
 {
@@ -74,11 +83,13 @@ void pn_emit_operand(
         pn_kernel_arg_buffer(k, index, o->buffer);
         pn_kernel_arg_i64(k, index + 1, (int64_t)(o->base / element) + p.offset);
     }
-    if (!grow((void **)&e->patches, e->n_patches, &e->patch_room, sizeof *e->patches)) {
-        e->failed = true;
-        return;
-    }
-    e->patches[e->n_patches++] = p;
+    note_patch(e, &p);
+}
+
+void pn_emit_scratch(pn_emit *e, pn_kernel *k, int index, const pn_task *t)
+{
+    pn_kernel_arg_buffer(k, index, t->scratch);
+    note_patch(e, &(pn_patch){.kernel = k, .index = index, .slot = -1, .from = t->scratch});
 }
 
 static pencl_status add_launch(pn_emit *e, const pn_launch *launch)
@@ -124,13 +135,12 @@ void pn_emit_rebind(pn_emit *e, int slot, const pn_store *store)
     }
 }
 
-void pn_emit_replace(pn_emit *e, const pn_buffer *from, pn_buffer *to)
+void pn_emit_resized(pn_emit *e, pn_buffer *buffer)
 {
-    for (size_t i = 0; i < e->n_patches; i++) {
-        pn_patch *p = &e->patches[i];
-        if (p->slot < 0 && p->from == from) {
-            pn_kernel_arg_buffer(p->kernel, p->index, to);
-            p->from = to;
+    for (size_t i = 0; buffer != NULL && i < e->n_patches; i++) {
+        const pn_patch *p = &e->patches[i];
+        if (p->slot < 0 && p->from == buffer) {
+            pn_kernel_arg_buffer(p->kernel, p->index, buffer);
         }
     }
 }

@@ -5,7 +5,7 @@
 
 #include "op/task.h"
 
-/* A kernel argument to set again when a variable is rebound or a buffer of the plan moves. */
+/* A kernel argument to set again when a variable is rebound or a buffer of the plan is resized. */
 typedef struct pn_patch {
     pn_kernel *kernel;
     int index;
@@ -44,9 +44,9 @@ struct pn_emit {
 };
 
 void pn_emit_free(pn_emit *e); /* what the recording owns */
-/* Sets every argument of a variable slot, or of a buffer of the plan that moved. */
+/* Sets every argument of a variable slot, or of a buffer of the plan that was resized. */
 void pn_emit_rebind(pn_emit *e, int slot, const pn_store *store);
-void pn_emit_replace(pn_emit *e, const pn_buffer *from, pn_buffer *to);
+void pn_emit_resized(pn_emit *e, pn_buffer *buffer);
 pencl_status pn_emit_replay(pn_emit *e); /* enqueues all launches in order */
 pencl_status pn_emit_replay_task(pn_emit *e, int task);
 

@@ -54,7 +54,7 @@ size_t pn_mm_pack_bytes(const pn_mm *mm, int64_t tile);
 /* Writes them to the task's scratch, whatever their strides, normalised if the task has a norm. */
 pencl_status pn_mm_pack(pn_emit *e, const pn_task *t, const pn_mm *mm, int64_t tile);
 /* A kernel argument pair (buffer, element offset 0) for the scratch. */
-void pn_mm_scratch_arg(pn_kernel *k, int index, const pn_task *t);
+void pn_mm_scratch_arg(pn_emit *e, pn_kernel *k, int index, const pn_task *t);
 
 /* ---- candidates, one file each; see matmul.c ---- */
 bool pn_matmul_wide_fits(const pn_task *t, const pn_caps *caps);

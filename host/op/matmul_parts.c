@@ -317,9 +317,9 @@ size_t pn_mm_pack_bytes(const pn_mm *mm, int64_t tile)
     return (size_t)((mm->tokens + tile - 1) / tile * tile * mm->cols) * sizeof(float);
 }
 
-void pn_mm_scratch_arg(pn_kernel *k, int index, const pn_task *t)
+void pn_mm_scratch_arg(pn_emit *e, pn_kernel *k, int index, const pn_task *t)
 {
-    pn_kernel_arg_buffer(k, index, t->scratch);
+    pn_emit_scratch(e, k, index, t);
     pn_kernel_arg_i64(k, index + 1, 0);
 }
 
@@ -360,7 +360,7 @@ pencl_status pn_mm_pack(pn_emit *e, const pn_task *t, const pn_mm *mm, int64_t t
     PENCL_TRY(pn_mm_kernel(e, &k, t, "matmul_pack", &prelude));
     pn_emit_operand(e, k, 0, &t->in[0], 0, pn_dtype_of(t->in[0].view.spec.dtype)->block_bytes);
     pn_kernel_arg_u32(k, 2, (uint32_t)mm->tokens);
-    pn_mm_scratch_arg(k, 3, t);
+    pn_mm_scratch_arg(e, k, 3, t);
     if (t->norm != NULL) {
         pn_pw_args(e, k, 5, t->norm_program);
     }

@@ -71,7 +71,7 @@ make(pn_emit *e, pn_kernel **k, const pn_task *t, const pn_mm *mm, const form *f
     pn_text_add(&prelude, "#define TOKENS %" PRId64 "\n", f->tokens);
     PENCL_TRY(pn_mm_kernel_of(e, k, t, &source, &prelude));
     if (f->packs) {
-        pn_mm_scratch_arg(*k, 0, t);
+        pn_mm_scratch_arg(e, *k, 0, t);
         pn_kernel_arg_i64(*k, 2, mm->cols);
     } else {
         pn_emit_operand(e, *k, 0, &t->in[0], 0, sizeof(float));

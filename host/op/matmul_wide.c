@@ -150,7 +150,7 @@ launch_tile(pn_emit *e, const pn_task *t, const pn_mm *mm, int part, const int64
                 tile, PANEL, group);
     pn_kernel *k = NULL;
     PENCL_TRY(pn_mm_kernel(e, &k, t, "matmul_wide_tile", &prelude));
-    pn_mm_scratch_arg(k, 0, t);
+    pn_mm_scratch_arg(e, k, 0, t);
     pn_kernel_arg_u32(k, 2, (uint32_t)mm->tokens);
     pn_kernel_arg_u32(k, 3, (uint32_t)range[0]);
     pn_mm_args(e, k, 4, t, part, PN_MM_NORM_DONE);

@@ -20,6 +20,7 @@ typedef struct segment {
     pn_text *text;
     const pn_pw *pw;
     const pn_spec *domain;
+    int part;
     int first_param;                      /* its inputs are parameters p<first_param + i> */
     char axis[PENCL_MAX_AXES][NAME_ROOM]; /* "i0", ... of the domain's axes */
     char address[ADDRESS_ROOM];
@@ -185,6 +186,16 @@ static void store(segment *s, pencl_dtype dtype, const char *at, const char *val
     }
 }
 
+/* Slots of the cache that a segment writes: an argument, since caches of all lengths share a
+ * program. 0: it writes no cache. */
+static int64_t slots_of(const pn_task *t, int part)
+{
+    const pn_pw *pw = t->program[part];
+    const pn_op_call *last = pw->step[pw->n_steps - 1].call;
+    bool cache = (last->def->flags & PN_OP_CACHE) != 0;
+    return cache ? pn_spec_size(&t->out[part].view.spec, last->names[0]) : 0;
+}
+
 /* A cache write ends its program: rows end .. end + n_new - 1 of the cache, nothing else. */
 static void emit_cache_write(segment *s, const pn_operand *out)
 {
@@ -199,8 +210,8 @@ static void emit_cache_write(segment *s, const pn_operand *out)
     snprintf(slot, sizeof slot, "end + %s", i);
     char address[ADDRESS_ROOM + NAME_ROOM];
     snprintf(address, sizeof address, "out_at + %s", address_of(s, out, &(move){kv, slot}, 1));
-    pn_text_add(s->text, "            if (%s < n_new && %s < %" PRId64 ") {\n                ", i,
-                slot, pn_spec_size(&out->view.spec, kv));
+    pn_text_add(s->text, "            if (%s < n_new && %s < slots%d) {\n                ", i, slot,
+                s->part);
     store(s, out->view.spec.dtype, address, "value");
     pn_text_add(s->text, "            }\n");
 }
@@ -232,7 +243,11 @@ static const pn_spec *segment_domain(const pn_pw *pw)
 static void emit_segment(pn_text *text, const pn_task *t, int part, int first_param)
 {
     const pn_pw *pw = t->program[part];
-    segment s = {.text = text, .pw = pw, .domain = segment_domain(pw), .first_param = first_param};
+    segment s = {.text = text,
+                 .pw = pw,
+                 .domain = segment_domain(pw),
+                 .part = part,
+                 .first_param = first_param};
     bool cache = (pw->step[pw->n_steps - 1].call->def->flags & PN_OP_CACHE) != 0;
     pn_text_add(text, "    if (g < end%d) {\n        const long i = g - start%d;\n", part, part);
     pn_text_add(text, "        if (i >= n%d) {\n            return;\n        }\n", part);
@@ -257,7 +272,7 @@ static void emit_segment(pn_text *text, const pn_task *t, int part, int first_pa
     pn_text_add(text, "        return;\n    }\n");
 }
 
-/* The whole source: parameters o0, o0_at, n0, start0, end0, ... then p0, p0_at, ... */
+/* The whole source: parameters o0, o0_at, n0, start0, end0, slots0, ... then p0, p0_at, ... */
 static void compose(pn_text *source, const pn_task *t)
 {
     pn_address_macro(source);
@@ -267,8 +282,8 @@ static void compose(pn_text *source, const pn_task *t)
     for (int i = 0; i < t->n_parts; i++) {
         pn_text_add(source,
                     "%s__global %s *o%d, const long o%d_at, const long n%d, const long start%d, "
-                    "const long end%d",
-                    i ? ", " : "", pn_storage_type(t->out[i].view.spec.dtype), i, i, i, i, i);
+                    "const long end%d, const long slots%d",
+                    i ? ", " : "", pn_storage_type(t->out[i].view.spec.dtype), i, i, i, i, i, i);
     }
     int param = 0;
     for (int i = 0; i < t->n_parts; i++) {
@@ -297,7 +312,8 @@ static void set_args(pn_emit *e, pn_kernel *k, const pn_task *t, size_t *total)
         pn_kernel_arg_i64(k, index + 2, n);
         pn_kernel_arg_i64(k, index + 3, start);
         pn_kernel_arg_i64(k, index + 4, end);
-        index += 5;
+        pn_kernel_arg_i64(k, index + 5, slots_of(t, i));
+        index += 6;
         start = end;
     }
     for (int i = 0; i < t->n_parts; i++) {

@@ -60,6 +60,8 @@ pencl_status pn_emit_kernel(pn_emit *e, pn_kernel **out, const pn_kernel_source 
  * it if the operand is a variable that may be rebound. `part` picks a part of a store. */
 void pn_emit_operand(
     pn_emit *e, pn_kernel *k, int index, const pn_operand *o, int part, size_t element);
+/* Sets argument `index` to the task's scratch buffer. */
+void pn_emit_scratch(pn_emit *e, pn_kernel *k, int index, const pn_task *t);
 /* One launch, after its arguments are set. */
 pencl_status
 pn_emit_launch(pn_emit *e, pn_kernel *k, int dims, const size_t global[3], const size_t local[3]);

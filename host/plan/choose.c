@@ -119,7 +119,8 @@ static void note_untried(pn_text *names, const pn_plan *plan, const pn_task *t)
     pn_text_add(names, "%s\n", name);
 }
 
-/* A candidate for every task; `untried` gets the names of those to be tried out first. */
+/* A candidate for every task; `untried` gets the names of those to be tried out first. A rehearsal
+ * expects them to be good. */
 static pencl_status choose_all(pn_plan *plan, const pn_plan_options *options, pn_text *untried)
 {
     const pn_caps *caps = pn_device_caps(plan->device);
@@ -137,7 +138,7 @@ static pencl_status choose_all(pn_plan *plan, const pn_plan_options *options, pn
         if (t->chosen == NULL) {
             return none_left(plan, t);
         }
-        if (!all) {
+        if (!all && !pn_device_rehearses(plan->device)) {
             note_untried(untried, plan, t);
         }
     }

@@ -7,9 +7,12 @@
 #include "plan/ir.h"
 #include "plan/plan.h"
 
+/* Buffers stay the same when they grow, so that nobody keeps old memory. */
 struct pn_pool {
     pencl_device *device;
-    pn_buffer *buffer; /* NULL until a plan needs it */
+    pn_buffer *buffer;   /* NULL until a plan needs it */
+    pn_buffer *scratch;  /* likewise */
+    unsigned long grown; /* how often one of them was resized */
 };
 
 /* A variable of the plan. */
@@ -29,13 +32,14 @@ struct pn_plan {
     pn_emit emit;
     pn_pool *pool;
     bool own_pool;
-    pn_buffer *arena; /* the pool's buffer when the launches were recorded; counted */
+    unsigned long grown; /* the pool's, when arguments were set */
+    pn_buffer *arena;    /* the pool's; counted */
     size_t arena_bytes;
     pn_buffer *step; /* step inputs and what the host computes from them */
     unsigned char *staging;
     size_t step_bytes;
-    pn_buffer *scratch; /* of the candidate that wants most */
-    size_t scratch_bytes;
+    pn_buffer *scratch;   /* the pool's; counted */
+    size_t scratch_bytes; /* of the candidate that wants most */
     pn_slot *slots;
     int n_slots;
     bool is_ref;
@@ -47,9 +51,11 @@ struct pn_plan {
 pencl_status pn_plan_choose(pn_plan *plan, const pn_plan_options *options);
 /* place.c: offsets of temporaries by lifetime; sizes of arena, step and scratch buffers. */
 pencl_status pn_plan_place(pn_plan *plan);
+/* place.c: the pool's buffers are as large as this plan needs. */
+pencl_status pn_plan_grow_pool(pn_plan *plan);
 /* place.c: buffers, and the operands of all tasks resolved to them. */
 pencl_status pn_plan_resolve(pn_plan *plan);
-/* place.c: again, after plan->arena became another buffer or a variable was rebound. */
+/* place.c: again, after a variable was rebound. */
 void pn_plan_resolve_operands(pn_plan *plan);
 /* reference.c: the operand, whose element 0 is at `data`, for references; stored variables keep
  * their matrix, which is plain. */

@@ -165,19 +165,22 @@ static void resolve(void *user, pn_operand *o)
     }
 }
 
-/* The pool's buffer, at least as large as this plan needs; a larger one serves older plans too. */
-static pencl_status grow_pool(pn_plan *plan)
+static pencl_status grow(pn_buffer **buffer, pn_pool *pool, size_t bytes)
 {
-    pn_pool *pool = plan->pool;
-    if (plan->arena_bytes == 0 ||
-        (pool->buffer != NULL && pn_buffer_bytes(pool->buffer) >= plan->arena_bytes)) {
+    if (bytes == 0 || (*buffer != NULL && pn_buffer_bytes(*buffer) >= bytes)) {
         return PENCL_OK;
     }
-    pn_buffer *buffer = NULL;
-    PENCL_TRY(pn_buffer_new(&buffer, plan->device, plan->arena_bytes));
-    pn_buffer_free(pool->buffer);
-    pool->buffer = buffer;
-    return PENCL_OK;
+    if (*buffer == NULL) {
+        return pn_buffer_new(buffer, pool->device, bytes);
+    }
+    pool->grown++;
+    return pn_buffer_resize(*buffer, bytes);
+}
+
+pencl_status pn_plan_grow_pool(pn_plan *plan)
+{
+    PENCL_TRY(grow(&plan->pool->buffer, plan->pool, plan->arena_bytes));
+    return grow(&plan->pool->scratch, plan->pool, plan->scratch_bytes);
 }
 
 void pn_plan_resolve_operands(pn_plan *plan)
@@ -200,17 +203,16 @@ void pn_plan_resolve_operands(pn_plan *plan)
 
 pencl_status pn_plan_resolve(pn_plan *plan)
 {
-    PENCL_TRY(grow_pool(plan));
-    plan->arena = plan->pool->buffer == NULL ? NULL : pn_buffer_ref(plan->pool->buffer);
+    PENCL_TRY(pn_plan_grow_pool(plan));
+    plan->grown = plan->pool->grown;
+    plan->arena = pn_buffer_ref(plan->pool->buffer);
+    plan->scratch = pn_buffer_ref(plan->pool->scratch);
     if (plan->step_bytes > 0) {
         PENCL_TRY(pn_buffer_new(&plan->step, plan->device, plan->step_bytes));
         plan->staging = pn_calloc(1, plan->step_bytes);
         if (plan->staging == NULL) {
             return PN_NOMEM(plan->ctx);
         }
-    }
-    if (plan->scratch_bytes > 0) {
-        PENCL_TRY(pn_buffer_new(&plan->scratch, plan->device, plan->scratch_bytes));
     }
     pn_plan_resolve_operands(plan);
     return PENCL_OK;

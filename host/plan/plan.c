@@ -24,8 +24,15 @@ void pn_pool_free(pn_pool *pool)
 {
     if (pool != NULL) {
         pn_buffer_free(pool->buffer);
+        pn_buffer_free(pool->scratch);
         pn_free(pool);
     }
+}
+
+size_t pn_pool_bytes(const pn_pool *pool)
+{
+    return (pool->buffer != NULL ? pn_buffer_bytes(pool->buffer) : 0) +
+           (pool->scratch != NULL ? pn_buffer_bytes(pool->scratch) : 0);
 }
 
 /* ---- compiling ---- */
@@ -106,6 +113,9 @@ static pencl_status compile(pn_plan *plan,
         plan->own_pool = true;
     }
     PENCL_TRY(pn_plan_resolve(plan));
+    if (pn_device_rehearses(plan->device)) {
+        return PENCL_OK; /* it will not run */
+    }
     PENCL_TRY(record(plan));
     return check_launches(plan);
 }
@@ -209,15 +219,17 @@ void *pn_plan_input(pn_plan *plan, const char *name, const pn_spec **spec)
     return NULL;
 }
 
-/* The pool grew for another plan since: our launches move to its present buffer. */
-static void follow_pool(pn_plan *plan)
+/* The pool grew for another plan since: its buffers have other memory. Where that was not to be
+ * had, they are too small now. */
+static pencl_status follow_pool(pn_plan *plan)
 {
-    if (plan->arena != plan->pool->buffer) {
-        pn_emit_replace(&plan->emit, plan->arena, plan->pool->buffer);
-        pn_buffer_free(plan->arena);
-        plan->arena = pn_buffer_ref(plan->pool->buffer);
-        pn_plan_resolve_operands(plan);
+    PENCL_TRY(pn_plan_grow_pool(plan));
+    if (plan->grown != plan->pool->grown) {
+        pn_emit_resized(&plan->emit, plan->arena);
+        pn_emit_resized(&plan->emit, plan->scratch);
+        plan->grown = plan->pool->grown;
     }
+    return PENCL_OK;
 }
 
 static pencl_status run_references(pn_plan *plan)
@@ -233,7 +245,7 @@ static pencl_status run_references(pn_plan *plan)
 
 pencl_status pn_plan_run(pn_plan *plan)
 {
-    follow_pool(plan);
+    PENCL_TRY(follow_pool(plan));
     PENCL_TRY(pn_plan_follow(plan));
     for (int i = 0; i < plan->ir->n_tasks; i++) {
         if (pn_task_is_early(plan->ir, plan->ir->tasks[i])) {

@@ -9,6 +9,7 @@
 typedef struct pn_pool pn_pool;
 pencl_status pn_pool_new(pn_pool **out, pencl_device *device);
 void pn_pool_free(pn_pool *pool);
+size_t pn_pool_bytes(const pn_pool *pool);
 
 typedef struct pn_plan pn_plan;
 

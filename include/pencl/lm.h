@@ -139,8 +139,23 @@ typedef struct pencl_session_options {
         0                                                                                          \
     }
 
+/* What a model and its longest session take of a device, in bytes. */
+typedef struct pencl_memory {
+    int64_t context; /* tokens */
+    uint64_t weights;
+    uint64_t caches;
+    uint64_t temporaries; /* of steps */
+    uint64_t total;
+} pencl_memory;
+/* Found by going through a session's making and planning without taking any memory. E_ARG. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_lm_memory(pencl_memory *out,
+                                                       pencl_lm *lm,
+                                                       int64_t context);
+
 typedef enum pencl_wanted { PENCL_LOGITS_LAST, PENCL_LOGITS_ALL, PENCL_LOGITS_NONE } pencl_wanted;
 
+/* E_LIMIT when the device has not the memory for the context and its steps: the text says what
+ * would fit. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_session_new(pencl_session **out,
                                                          pencl_lm *lm,
                                                          const pencl_session_options *options);

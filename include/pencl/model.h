@@ -17,6 +17,8 @@ typedef struct pencl_model_options {
     void *user;
     const pencl_lora *loras; /* adapters to add (pencl_lm_add_loras); borrowed */
     int n_loras;
+    int64_t context; /* tokens of the session to come; 0: 4096 or what the model was trained for,
+                        whichever is less */
 } pencl_model_options;
 #define PENCL_MODEL_OPTIONS_INIT                                                                   \
     {                                                                                              \
@@ -24,7 +26,9 @@ typedef struct pencl_model_options {
     }
 
 /* Reads a GGUF file, or a model of penzai's in a .safetensors file, and uploads its weights. E_IO,
- * E_FORMAT, E_FIELDS, E_UNSUPPORTED, E_LIMIT; of adapters as pencl_lm_add_loras. */
+ * E_FORMAT, E_FIELDS, E_UNSUPPORTED; of adapters as pencl_lm_add_loras; E_LIMIT when the device has
+ * not the memory for weights, caches of the context and temporaries, before any of it is taken: the
+ * text says what would fit. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_model_open(pencl_model **out,
                                                         pencl_device *device,
                                                         const char *path,
@@ -40,6 +44,8 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_model_save(const pencl_model *model
 /* Borrowed. The lm can be swapped for a changed copy (its body from a selection). */
 PENCL_API pencl_lm *pencl_model_lm(const pencl_model *model);
 PENCL_API PENCL_NODISCARD pencl_status pencl_model_set_body(pencl_model *model, pencl_layer *body);
+/* Tokens of the session that the model was opened for. */
+PENCL_API int64_t pencl_model_context(const pencl_model *model);
 /* NULL when the file has no vocabulary. */
 PENCL_API pencl_tokenizer *pencl_model_tokenizer(const pencl_model *model);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pencl inspect: what a model is made of: sizes, the tree of its layers, the plan of a token. */
 #include "inspect.h"
+#include "output.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,6 +62,21 @@ static int show(const work *w, const settings *s)
     return status;
 }
 
+static int print_memory(const work *w)
+{
+    char text[4][32];
+    pencl_memory m;
+    if (pencl_lm_memory(&m, work_lm(w), w->context) != PENCL_OK) {
+        return work_failed(w);
+    }
+    printf("memory: weights %s, cache %s, temporaries %s, total %s for %" PRId64 " tokens\n",
+           bytes_text(text[0], sizeof text[0], m.weights),
+           bytes_text(text[1], sizeof text[1], m.caches),
+           bytes_text(text[2], sizeof text[2], m.temporaries),
+           bytes_text(text[3], sizeof text[3], m.total), m.context);
+    return EXIT_DONE;
+}
+
 static int print_plan(work *w)
 {
     char *text = NULL;
@@ -70,9 +87,10 @@ static int print_plan(work *w)
     if (pencl_session_plan_text(&text, w->session, 1) != PENCL_OK) {
         return work_failed(w);
     }
+    status = print_memory(w);
     fputs(text, stdout);
     pencl_text_free(text);
-    return EXIT_DONE;
+    return status;
 }
 
 static int run(const void *given, const words *rest)

@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEFAULT_CONTEXT = 4096 };
-
 /* ---- messages ---- */
 
 void work_tell(const work *w, const char *fmt, ...)
@@ -191,7 +189,7 @@ static int open_model(work *w, const model_settings *s)
         cut_scale(paths[n], &loras[n].scale);
     }
     const pencl_model_options options = {
-        .progress = work_loading, .user = w, .loras = loras, .n_loras = n};
+        .progress = work_loading, .user = w, .loras = loras, .n_loras = n, .context = s->context};
     int status = EXIT_DONE;
     double start = now_ms();
     if (n < (int)s->loras.n) {
@@ -219,9 +217,8 @@ int work_model(work *w, const char *name, const model_settings *s)
     if (status != EXIT_DONE) {
         return status;
     }
-    int64_t trained = pencl_model_describe(w->model)->trained_context;
-    w->context = trained > 0 && trained < DEFAULT_CONTEXT ? trained : DEFAULT_CONTEXT;
-    w->context = s->context > 0 ? s->context : w->context;
+    const int64_t trained = pencl_model_describe(w->model)->trained_context;
+    w->context = pencl_model_context(w->model);
     if (trained > 0 && w->context > trained) {
         work_tell(w, "warning: the model was trained for %lld tokens", (long long)trained);
     }
