@@ -57,6 +57,9 @@ typedef enum pencl_dtype {
     PENCL_Q4_0,
     PENCL_Q4_1,
     PENCL_Q8_0,
+    PENCL_Q5_0,
+    PENCL_Q5_1,
+    PENCL_IQ4_NL,
     PENCL_DTYPE_COUNT
 } pencl_dtype;
 
