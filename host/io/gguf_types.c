@@ -20,11 +20,13 @@ static const pn_ggml_type tensor_types[] = {
     {7, PENCL_Q5_1, "q5_1", 32, 24}, /* half d, half m, 32 fifth bits, 16 bytes of nibbles */
     {8, PENCL_Q8_0, "q8_0", 32, 34}, /* half d, 32 bytes */
     {9, NONE, "q8_1", 0, 0},
-    {10, NONE, "q2_k", 0, 0},
-    {11, NONE, "q3_k", 0, 0},
-    {12, NONE, "q4_k", 0, 0},
-    {13, NONE, "q5_k", 0, 0},
-    {14, NONE, "q6_k", 0, 0},
+    {10, PENCL_Q2_K, "q2_k", 256, 84}, /* 16 scales, 64 bytes of quants, half d, half least */
+    {11, PENCL_Q3_K, "q3_k", 256,
+     110}, /* 256 third bits, 64 bytes of quants, 12 of scales, half d */
+    {12, PENCL_Q4_K, "q4_k", 256, 144}, /* half d, half least, 12 bytes of scales, 128 of nibbles */
+    {13, PENCL_Q5_K, "q5_k", 256, 176}, /* as q4_k, with 256 fifth bits */
+    {14, PENCL_Q6_K, "q6_k", 256,
+     210}, /* 128 bytes of nibbles, 64 of high bits, 16 scales, half d */
     {15, NONE, "q8_k", 0, 0},
     {16, NONE, "iq2_xxs", 0, 0},
     {17, NONE, "iq2_xs", 0, 0},

@@ -124,6 +124,16 @@ static const pn_candidate kernels[] = {
         }                                                                                          \
     }
 
+/* Blocks of 256. */
+#define LOOKUP_K_CASE(type)                                                                        \
+    {                                                                                              \
+        .name = type, .in = {type ":vocabulary=20 embedding=256", "i32:seq=3"}, .rows = {1},       \
+        .names = "vocabulary", .fill = {                                                           \
+            NULL,                                                                                  \
+            "ids:20"                                                                               \
+        }                                                                                          \
+    }
+
 static const pn_op_case cases[] = {LOOKUP_CASE("f32"),
                                    LOOKUP_CASE("f16"),
                                    LOOKUP_CASE("bf16"),
@@ -133,6 +143,11 @@ static const pn_op_case cases[] = {LOOKUP_CASE("f32"),
                                    LOOKUP_CASE("q5_0"),
                                    LOOKUP_CASE("q5_1"),
                                    LOOKUP_CASE("iq4_nl"),
+                                   LOOKUP_K_CASE("q4_k"),
+                                   LOOKUP_K_CASE("q6_k"),
+                                   LOOKUP_K_CASE("q5_k"),
+                                   LOOKUP_K_CASE("q3_k"),
+                                   LOOKUP_K_CASE("q2_k"),
                                    {.name = "batch of ids",
                                     .in = {"q8_0:vocabulary=33 embedding=32", "i32:batch=2 seq=3"},
                                     .rows = {1},

@@ -16,8 +16,10 @@
 START_TEST(table_is_complete)
 {
     static const char *const names[] = {"f32",  "f16",  "bf16", "i32",  "q4_0",
-                                        "q4_1", "q8_0", "q5_0", "q5_1", "iq4_nl"};
-    static const size_t bytes_of_256[] = {1024, 512, 512, 1024, 144, 160, 272, 176, 192, 144};
+                                        "q4_1", "q8_0", "q5_0", "q5_1", "iq4_nl",
+                                        "q4_k", "q6_k", "q5_k", "q3_k", "q2_k"};
+    static const size_t bytes_of_256[] = {1024, 512, 512, 1024, 144, 160, 272, 176,
+                                          192,  144, 144, 210,  176, 110, 84};
     for (int i = 0; i < PENCL_DTYPE_COUNT; i++) {
         size_t bytes = 0;
         ck_assert_str_eq(pencl_dtype_name((pencl_dtype)i), names[i]);
@@ -191,6 +193,16 @@ static double bound_of(pencl_dtype dtype)
         return 1.0 / 31 + 0.002;
     case PENCL_IQ4_NL: /* the level of the extreme moves with the scale */
         return 0.2;
+    case PENCL_Q4_K:
+        return 1.0 / 15 + 0.03;
+    case PENCL_Q6_K:
+        return 1.0 / 32 + 0.03;
+    case PENCL_Q5_K:
+        return 1.0 / 31 + 0.03;
+    case PENCL_Q3_K:
+        return 1.0 / 4 + 0.1;
+    case PENCL_Q2_K:
+        return 1.0 / 3 + 0.1;
     default:
         return 0.0;
     }
