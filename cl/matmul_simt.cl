@@ -66,11 +66,13 @@ static inline void multiply_slice(weights w,
         acc[t] = 0.0f;
     }
 #ifdef W_SCALED
-    for (uint block = 0; block < BLOCKS; block++) {
+    /* A slice has a pair of columns of every 32. */
+    const uint k = slice % W_HALF;
+    for (uint block = slice / W_HALF; block < BLOCKS; block += 32 / W_BLOCK) {
         const float4 scale = w_scale(w, row, block);
         float4 a;
         float4 b;
-        w_pair(w, row, block, slice, &a, &b);
+        w_pair(w, row, block, k, &a, &b);
 #ifdef W_SHIFTED
         const float4 least = w_min(w, row, block);
         a = a * scale + least;
@@ -80,8 +82,8 @@ static inline void multiply_slice(weights w,
         b *= scale;
 #endif
         for (uint t = 0; t < TOKENS; t++) {
-            X_SPACE const float *p = X_ROW(t) + block * 32 + slice;
-            acc[t] += a * p[0] + b * p[16];
+            X_SPACE const float *p = X_ROW(t) + block * W_BLOCK + k;
+            acc[t] += a * p[0] + b * p[W_HALF];
         }
     }
 #else

@@ -24,29 +24,34 @@ static inline void unpack(weights w, uint row, uint col, __local float4 *to)
 {
     const uint lane = get_local_id(0);
     const uint r = row + lane % 4 * 4;
-    const uint k = lane / 4;
     float4 a = 0.0f;
     float4 b = 0.0f;
 #ifdef W_SCALED
-    const float4 scale = w_scale(w, r, col / 32);
-    w_pair(w, r, col / 32, k, &a, &b);
+    const uint pair = lane / 4;
+    const uint block = col / W_BLOCK + pair / W_HALF;
+    const uint k = pair / W_HALF * W_BLOCK + pair % W_HALF;
+    const uint other = k + W_HALF;
+    const float4 scale = w_scale(w, r, block);
+    w_pair(w, r, block, pair % W_HALF, &a, &b);
     a *= scale;
     b *= scale;
 #ifdef W_SHIFTED
-    const float4 least = w_min(w, r, col / 32);
+    const float4 least = w_min(w, r, block);
     a += least;
     b += least;
 #endif
 #else
+    const uint k = lane / 4;
+    const uint other = k + 16;
     if (col + k < COLS) {
         a = w_column(w, r, col + k);
     }
-    if (col + k + 16 < COLS) {
-        b = w_column(w, r, col + k + 16);
+    if (col + other < COLS) {
+        b = w_column(w, r, col + other);
     }
 #endif
     to[k * 4 + lane % 4] = a;
-    to[(k + 16) * 4 + lane % 4] = b;
+    to[other * 4 + lane % 4] = b;
 }
 
 /* The activations of 4 columns from x on; zeros after the last column. */

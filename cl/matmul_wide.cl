@@ -53,9 +53,10 @@ static inline void normalise(__global const float *x, uint token, __local float 
 static inline void expand(X_SPACE const float *x, __local float *to)
 {
     for (uint block = 0; block < BLOCKS; block++) {
-        for (uint k = 0; k < 16; k++) {
-            vstore4((float4)(x[block * 32 + k]), block * 32 + k, to);
-            vstore4((float4)(x[block * 32 + k + 16] * W_HIGH_SCALE), block * 32 + k + 16, to);
+        const uint col = block * W_BLOCK;
+        for (uint k = col; k < col + W_HALF; k++) {
+            vstore4((float4)(x[k]), k, to);
+            vstore4((float4)(x[k + W_HALF] * W_HIGH_SCALE), k + W_HALF, to);
         }
     }
 }
@@ -80,7 +81,11 @@ static inline QF spread(X_SPACE const float *x)
 static inline void sum_blocks(X_SPACE const float *x, __local float *sums)
 {
     for (uint block = 0; block < BLOCKS; block++) {
-        sums[block] = sum_of_lanes(vload16(0, x + block * 32) + vload16(1, x + block * 32));
+#if W_BLOCK == 16
+        sums[block] = sum_of_lanes(vload16(block, x));
+#else
+        sums[block] = sum_of_lanes(vload16(block * 2, x) + vload16(block * 2 + 1, x));
+#endif
     }
 }
 #endif
@@ -128,14 +133,14 @@ static inline void multiply_tile(weights w,
         for (uint i = 0; i < TOKENS * 4; i++) {
             s[i] = 0.0f;
         }
-        for (uint k = 0; k < 16; k += QUAD / 4) {
+        for (uint k = 0; k < W_HALF; k += QUAD / 4) {
             QF low[4];
             QF high[4];
             w_quads(w, row, block, k, low, high);
 #pragma unroll
             for (uint t = 0; t < TOKENS; t++) {
-                QF x_low = X_QUAD(t, block * 32 + k, 1.0f);
-                QF x_high = X_QUAD(t, block * 32 + k + 16, W_HIGH_SCALE);
+                QF x_low = X_QUAD(t, block * W_BLOCK + k, 1.0f);
+                QF x_high = X_QUAD(t, block * W_BLOCK + k + W_HALF, W_HIGH_SCALE);
 #pragma unroll
                 for (uint b = 0; b < 4; b++) {
                     s[t * 4 + b] += low[b] * x_low;

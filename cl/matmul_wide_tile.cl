@@ -20,20 +20,20 @@
 static inline void unpack(weights w, uint row, uint col, uint n, __local float *panel)
 {
 #ifdef W_SCALED
-    for (uint at = 0; at < n; at += 32) {
-        const uint block = (col + at) / 32;
+    for (uint at = 0; at < n; at += W_BLOCK) {
+        const uint block = (col + at) / W_BLOCK;
         const float16 scale = w_scale(w, row, block);
 #ifdef W_SHIFTED
         const float16 least = w_min(w, row, block);
 #else
         const float16 least = 0.0f;
 #endif
-        for (uint k = 0; k < 16; k++) {
+        for (uint k = 0; k < W_HALF; k++) {
             float16 a;
             float16 b;
             w_pair(w, row, block, k, &a, &b);
             vstore16(a * scale + least, at + k, panel);
-            vstore16(b * scale + least, at + k + 16, panel);
+            vstore16(b * scale + least, at + k + W_HALF, panel);
         }
     }
 #else

@@ -57,6 +57,7 @@ const pn_dtype pn_dtype_q4_1 = {
     .block = BLOCK,
     .block_bytes = BYTES,
     .quantised = true,
+    .apart = {.words = 2, .quants = 16},
     .to_f32 = to_f32,
     .from_f32 = from_f32,
 };

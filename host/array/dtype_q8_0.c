@@ -49,6 +49,7 @@ const pn_dtype pn_dtype_q8_0 = {
     .block = BLOCK,
     .block_bytes = BYTES,
     .quantised = true,
+    .apart = {.words = 1, .quants = 32},
     .to_f32 = to_f32,
     .from_f32 = from_f32,
 };

@@ -4,11 +4,11 @@
  * that 16 lanes (or one 16-wide vector) read one column of 16 rows at once:
  *
  *   dense types:  [tile][column][16 rows]
- *   q8_0:         quants [tile][block][32 columns][16 rows] as bytes, then, apart from them,
- *                 scales [tile][block][16 rows] as half
- *   q4_0, q4_1:   quants [tile][block][16 groups][16 rows] as bytes: byte r of group k holds row r,
- *                 column k in its low and column k + 16 in its high nibble; then
- *                 scales [tile][block][16 rows], for q4_1 [tile][block][16 d, then 16 m]
+ *   block types:  quants [tile][block][bytes of a block's quants][16 rows], then, apart from them,
+ *                 scales [tile][block][16-bit scales][16 rows] half; sub-blocks' scales as bytes
+ *
+ * in the order that dtypes.h says (`apart`): 32 bytes of columns for q8_0, planes of bits for the
+ * others (planes.h), such as 16 bytes of nibbles for q4_0, of which byte k is columns k and k + 16.
  *
  * The last tile is filled up with zeros. */
 #ifndef PENCL_ARRAY_LAYOUT_H

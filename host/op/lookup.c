@@ -67,6 +67,7 @@ static bool fits(const pn_task *t, const pn_caps *caps)
     (void)caps;
     const pn_store *s = t->in[TABLE].store;
     return s != NULL && s->n_row_axes == 1 && s->matrix.rows <= INT32_MAX &&
+           pn_mm_readable(&s->matrix, s->layout) &&
            strcmp(s->spec.axes[0].name, along(t->call)) == 0 && t->in[TABLE].view.offset == 0 &&
            pn_view_is_contiguous(&t->in[TABLE].view) && pn_view_is_contiguous(&t->in[IDS].view) &&
            t->program[0] == NULL;
@@ -123,12 +124,30 @@ static const pn_candidate kernels[] = {
         }                                                                                          \
     }
 
+/* Blocks of 256. */
+#define LOOKUP_K_CASE(type)                                                                        \
+    {                                                                                              \
+        .name = type, .in = {type ":vocabulary=20 embedding=256", "i32:seq=3"}, .rows = {1},       \
+        .names = "vocabulary", .fill = {                                                           \
+            NULL,                                                                                  \
+            "ids:20"                                                                               \
+        }                                                                                          \
+    }
+
 static const pn_op_case cases[] = {LOOKUP_CASE("f32"),
                                    LOOKUP_CASE("f16"),
                                    LOOKUP_CASE("bf16"),
                                    LOOKUP_CASE("q4_0"),
                                    LOOKUP_CASE("q4_1"),
                                    LOOKUP_CASE("q8_0"),
+                                   LOOKUP_CASE("q5_0"),
+                                   LOOKUP_CASE("q5_1"),
+                                   LOOKUP_CASE("iq4_nl"),
+                                   LOOKUP_K_CASE("q4_k"),
+                                   LOOKUP_K_CASE("q6_k"),
+                                   LOOKUP_K_CASE("q5_k"),
+                                   LOOKUP_K_CASE("q3_k"),
+                                   LOOKUP_K_CASE("q2_k"),
                                    {.name = "batch of ids",
                                     .in = {"q8_0:vocabulary=33 embedding=32", "i32:batch=2 seq=3"},
                                     .rows = {1},

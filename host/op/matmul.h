@@ -30,6 +30,8 @@ int pn_mm_store_parts(const pn_task *t);
 /* Bytes of the weights' storage that one tile of 16 rows takes. */
 double pn_mm_tile_bytes(const pn_mm *mm);
 
+/* Kernels know the blocks of some types only as rows16 has them, taken apart. */
+bool pn_mm_readable(const pn_matrix *m, const pn_layout *layout);
 /* Appends what cl/lib/weights.clh reads of a matrix: element type, layout, columns. */
 void pn_mm_weights(pn_text *prelude, const pn_matrix *m, const pn_layout *layout);
 

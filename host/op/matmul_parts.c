@@ -37,6 +37,11 @@ static bool columns_are_contracted(const pn_task *t, const pn_operand *w, int *f
     return spec->n_axes - i == t->call->n_names && cols == w->store->matrix.cols;
 }
 
+bool pn_mm_readable(const pn_matrix *m, const pn_layout *layout)
+{
+    return layout == &pn_layout_rows16 || pn_dtype_of(m->dtype)->take_apart == NULL;
+}
+
 static bool read_weights(pn_mm *mm, const pn_task *t, int part)
 {
     const pn_operand *w = &t->in[1 + part];
@@ -44,6 +49,7 @@ static bool read_weights(pn_mm *mm, const pn_task *t, int part)
     if (w->store == NULL || w->store->matrix.dtype == PENCL_I32 || w->view.offset != 0 ||
         !pn_view_is_contiguous(&w->view) ||
         pn_spec_count(&w->view.spec) != w->store->matrix.rows * w->store->matrix.cols ||
+        !pn_mm_readable(&w->store->matrix, w->store->layout) ||
         !columns_are_contracted(t, w, &first)) {
         return false;
     }

@@ -11,7 +11,7 @@ enum {
     LOCAL_SPARE = 1024,  /* bytes of local memory that drivers keep for themselves */
     TOKENS_A_GROUP = 96, /* tokens that share one unpacked panel */
     PANEL = 256,         /* columns of a panel of 16 rows: 16 KiB, half of a first-level cache */
-    BLOCK = 32,          /* columns of a quantised block */
+    BLOCK = 16,          /* columns that share a scale, at least */
 };
 
 /* No launch takes longer than 100 ms where this much is done in it. */

@@ -48,7 +48,8 @@ typedef enum pencl_status {
 #undef PENCL_STATUS_ENUM
 } pencl_status;
 
-/* Element types; block formats hold 32 elements along the last axis of a stored array. */
+/* Element types; block formats hold 32 elements along the last axis of a stored array, those
+ * named _K hold 256. */
 typedef enum pencl_dtype {
     PENCL_F32,
     PENCL_F16,
@@ -57,6 +58,14 @@ typedef enum pencl_dtype {
     PENCL_Q4_0,
     PENCL_Q4_1,
     PENCL_Q8_0,
+    PENCL_Q5_0,
+    PENCL_Q5_1,
+    PENCL_IQ4_NL,
+    PENCL_Q4_K,
+    PENCL_Q6_K,
+    PENCL_Q5_K,
+    PENCL_Q3_K,
+    PENCL_Q2_K,
     PENCL_DTYPE_COUNT
 } pencl_dtype;
 

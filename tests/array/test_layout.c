@@ -183,6 +183,37 @@ START_TEST(rows16_puts_q4_1_minima_behind_scales)
 }
 END_TEST
 
+/* Bit i of byte 16 + j is the fifth bit of column 4 i + j. */
+START_TEST(rows16_puts_fifth_bits_behind_nibbles)
+{
+    enum { ROWS = 17, BLOCKS = 2 };
+    const pn_matrix m = {PENCL_Q5_0, ROWS, BLOCKS * 32};
+    noise n = {8};
+    uint8_t *plain = random_bytes(&n, (size_t)ROWS * BLOCKS * 22);
+    struct {
+        uint8_t quants[2][BLOCKS][20][16];
+        uint16_t scales[2][BLOCKS][16];
+    } out;
+    const pn_layout *layout = pn_layout_by_name("rows16");
+    ck_assert_uint_eq(layout->bytes(&m), sizeof out);
+    layout->pack(&m, plain, 0, m.rows, &out);
+    for (int r = 0; r < ROWS; r++) {
+        for (int b = 0; b < BLOCKS; b++) {
+            uint8_t *block = plain + (size_t)((r * BLOCKS + b) * 22);
+            float value[32];
+            memcpy(block, (uint8_t[2]){0x00, 0x3c}, 2); /* a scale of 1 */
+            pn_dtype_q5_0.to_f32(block, value, 32);
+            for (int c = 0; c < 32; c++) {
+                int low = out.quants[r / 16][b][c % 16][r % 16] >> c / 16 * 4 & 15;
+                int fifth = out.quants[r / 16][b][16 + c % 4][r % 16] >> c / 4 & 1;
+                ck_assert_int_eq(low + fifth * 16 - 16, (int)value[c]);
+            }
+        }
+    }
+    free(plain);
+}
+END_TEST
+
 START_TEST(matrices_that_cannot_be_stored_do_not_fit)
 {
     const pn_matrix broken = {PENCL_Q4_0, 4, 33};
@@ -209,6 +240,7 @@ Suite *suite_array_layout(void)
     tcase_add_test(tests, rows16_puts_dense_columns_of_16_rows_together);
     tcase_add_test(tests, rows16_puts_q8_0_scales_apart);
     tcase_add_test(tests, rows16_puts_q4_1_minima_behind_scales);
+    tcase_add_test(tests, rows16_puts_fifth_bits_behind_nibbles);
     tcase_add_test(tests, matrices_that_cannot_be_stored_do_not_fit);
     suite_add_tcase(suite, tests);
     return suite;

@@ -70,7 +70,7 @@ START_TEST(parse_rejects_malformed_text)
     expect_parse_error("=3", PENCL_E_FORMAT, "=3");
     expect_parse_error("seq=-3", PENCL_E_FORMAT, "seq=-3");
     expect_parse_error("seq=99999999999999999999", PENCL_E_FORMAT, "seq=");
-    expect_parse_error("q5_1:seq=32", PENCL_E_DTYPE, "q5_1");
+    expect_parse_error("q1_1:seq=32", PENCL_E_DTYPE, "q1_1");
     expect_parse_error("a=1 a=2", PENCL_E_AXIS, "\"a\" is repeated");
     expect_parse_error("1 2 3 4 5 6 7 8 9", PENCL_E_LIMIT, "8 axes");
     expect_parse_error("a_name_that_is_longer_than_31_bytes=1", PENCL_E_FORMAT, "bad axis name");

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const files[] = {"tiny_f16", "tiny_mix", "tiny_q4_0", "tiny_q4_1", "tiny_q8_0"};
+static const char *const files[] = {"tiny_f16",  "tiny_mix", "tiny_q4_0", "tiny_q4_1",
+                                    "tiny_q8_0", "tiny_5",   "tiny_k"};
 enum { N_FILES = sizeof files / sizeof *files, MOST_TOKENS = 64 };
 
 static pencl_ctx *ctx;

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* q3_k: blocks of 256 as ggml stores them, 110 bytes: {uint8 high[32]; uint8 low[64];
+ * uint8 scales[12]; half d}, 16 sub-blocks of 16, value = (q - 4) * (d * scale). Element 32 i + l
+ * has its 2 low bits in byte l of 32 for each half of the block, from bit 2 (i % 4) on, and its
+ * third in byte l of `high`, bit i. Scales are 6 bits, 32 more than they mean: 4 low ones of scales
+ * i and i + 8 in byte i, then 2 high ones of scale i in byte 8 + i % 4, from bit 2 (i / 4) on. */
+#include "array/bytes.h"
+#include "array/dtypes.h"
+#include "array/k_quants.h"
+#include "array/planes.h"
+
+enum { BYTES = 110, SUB = 16, LINE = 32 };
+
+static const pn_k_form form = {.sub = SUB, .most = 7, .zero = 4, .scale = 31};
+
+static void get(const uint8_t *from, pn_k_block *block)
+{
+    const uint8_t *scales = from + 96;
+    for (int i = 0; i < PN_K / LINE; i++) {
+        const uint8_t *low = from + 32 + i / 4 * LINE;
+        for (int l = 0; l < LINE; l++) {
+            int q = (low[l] >> i % 4 * 2 & 3) | (from[l] >> i & 1) << 2;
+            block->q[i * LINE + l] = (uint8_t)q;
+        }
+    }
+    for (int i = 0; i < PN_K_SUBS; i++) {
+        int low = scales[i % 8] >> i / 8 * 4 & 15;
+        int high = scales[8 + i % 4] >> i / 4 * 2 & 3;
+        block->scale[i] = (int8_t)((low | high << 4) - 32);
+    }
+    block->d = pn_get_u16(from + 108);
+}
+
+static void put(const pn_k_block *block, uint8_t *to)
+{
+    uint8_t *scales = to + 96;
+    memset(to, 0, BYTES);
+    for (int i = 0; i < PN_K / LINE; i++) {
+        uint8_t *low = to + 32 + i / 4 * LINE;
+        for (int l = 0; l < LINE; l++) {
+            uint8_t q = block->q[i * LINE + l];
+            low[l] = (uint8_t)(low[l] | (q & 3) << i % 4 * 2);
+            to[l] = (uint8_t)(to[l] | q >> 2 << i);
+        }
+    }
+    for (int i = 0; i < PN_K_SUBS; i++) {
+        int scale = block->scale[i] + 32;
+        scales[i % 8] = (uint8_t)(scales[i % 8] | (scale & 15) << i / 8 * 4);
+        scales[8 + i % 4] = (uint8_t)(scales[8 + i % 4] | scale >> 4 << i / 4 * 2);
+    }
+    pn_set_u16(to + 108, block->d);
+}
+
+static void to_f32(const void *from, float *to, size_t n)
+{
+    const uint8_t *stored = from;
+    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
+        pn_k_block block;
+        get(stored, &block);
+        pn_k_to_f32(&form, &block, to + i);
+    }
+}
+
+static void from_f32(const float *from, void *to, size_t n)
+{
+    uint8_t *stored = to;
+    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
+        pn_k_block block;
+        pn_k_from_f32(&form, from + i, &block);
+        put(&block, stored);
+    }
+}
+
+static void take_apart(const uint8_t *stored, uint8_t *apart)
+{
+    pn_k_block block;
+    get(stored, &block);
+    pn_set_u16(apart, block.d);
+    memcpy(apart + 2, block.scale, PN_K_SUBS);
+    uint8_t *to = apart + 18;
+    for (const uint8_t *q = block.q; q < block.q + PN_K; q += LINE) {
+        to = pn_plane_put(to, q, SUB, 2, 0);
+        to = pn_plane_put(to, q + SUB, SUB, 2, 0);
+        to = pn_plane_put(to, q, LINE, 1, 2);
+    }
+}
+
+static void put_together(const uint8_t *apart, uint8_t *stored)
+{
+    pn_k_block block = {0};
+    block.d = pn_get_u16(apart);
+    memcpy(block.scale, apart + 2, PN_K_SUBS);
+    const uint8_t *from = apart + 18;
+    for (uint8_t *q = block.q; q < block.q + PN_K; q += LINE) {
+        from = pn_plane_get(from, q, SUB, 2, 0);
+        from = pn_plane_get(from, q + SUB, SUB, 2, 0);
+        from = pn_plane_get(from, q, LINE, 1, 2);
+    }
+    put(&block, stored);
+}
+
+const pn_dtype pn_dtype_q3_k = {
+    .name = "q3_k",
+    .label = "q3_k",
+    .block = PN_K,
+    .block_bytes = BYTES,
+    .quantised = true,
+    .apart = {.words = 1, .subs = 16, .quants = 96},
+    .take_apart = take_apart,
+    .put_together = put_together,
+    .to_f32 = to_f32,
+    .from_f32 = from_f32,
+};

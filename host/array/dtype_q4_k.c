@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* q4_k: blocks of 256 as ggml stores them, 144 bytes: {half d; half least; uint8 scales[12];
+ * uint8 q[128]}, 8 sub-blocks of 32, value = q * (d * scale) - least * minimum. Byte l of the j-th
+ * 32 of q has element 64 j + l in its low and element 64 j + 32 + l in its high nibble. */
+#include "array/bytes.h"
+#include "array/dtypes.h"
+#include "array/k_quants.h"
+#include "array/planes.h"
+
+enum { BYTES = 144, SUB = 32 };
+
+static const pn_k_form form = {.sub = SUB, .most = 15, .scale = 63};
+
+static void get(const uint8_t *from, pn_k_block *block)
+{
+    block->d = pn_get_u16(from);
+    block->least = pn_get_u16(from + 2);
+    pn_k_scales_get(from + 4, block->scale, block->minimum);
+    from += 16;
+    for (uint8_t *q = block->q; q < block->q + PN_K; q += 2 * SUB, from += SUB) {
+        for (int l = 0; l < SUB; l++) {
+            q[l] = from[l] & 15;
+            q[SUB + l] = from[l] >> 4;
+        }
+    }
+}
+
+static void put(const pn_k_block *block, uint8_t *to)
+{
+    pn_set_u16(to, block->d);
+    pn_set_u16(to + 2, block->least);
+    pn_k_scales_put(block->scale, block->minimum, to + 4);
+    to += 16;
+    for (const uint8_t *q = block->q; q < block->q + PN_K; q += 2 * SUB, to += SUB) {
+        for (int l = 0; l < SUB; l++) {
+            to[l] = (uint8_t)(q[l] | q[SUB + l] << 4);
+        }
+    }
+}
+
+static void to_f32(const void *from, float *to, size_t n)
+{
+    const uint8_t *stored = from;
+    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
+        pn_k_block block;
+        get(stored, &block);
+        pn_k_to_f32(&form, &block, to + i);
+    }
+}
+
+static void from_f32(const float *from, void *to, size_t n)
+{
+    uint8_t *stored = to;
+    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
+        pn_k_block block;
+        pn_k_from_f32(&form, from + i, &block);
+        put(&block, stored);
+    }
+}
+
+static void take_apart(const uint8_t *stored, uint8_t *apart)
+{
+    pn_k_block block;
+    get(stored, &block);
+    pn_set_u16(apart, block.d);
+    pn_set_u16(apart + 2, block.least);
+    memcpy(apart + 4, block.scale, 8);
+    memcpy(apart + 12, block.minimum, 8);
+    uint8_t *to = apart + 20;
+    for (const uint8_t *q = block.q; q < block.q + PN_K; q += SUB) {
+        to = pn_plane_put(to, q, SUB, 4, 0);
+    }
+}
+
+static void put_together(const uint8_t *apart, uint8_t *stored)
+{
+    pn_k_block block = {0};
+    block.d = pn_get_u16(apart);
+    block.least = pn_get_u16(apart + 2);
+    memcpy(block.scale, apart + 4, 8);
+    memcpy(block.minimum, apart + 12, 8);
+    const uint8_t *from = apart + 20;
+    for (uint8_t *q = block.q; q < block.q + PN_K; q += SUB) {
+        from = pn_plane_get(from, q, SUB, 4, 0);
+    }
+    put(&block, stored);
+}
+
+const pn_dtype pn_dtype_q4_k = {
+    .name = "q4_k",
+    .label = "q4_k",
+    .block = PN_K,
+    .block_bytes = BYTES,
+    .quantised = true,
+    .apart = {.words = 2, .subs = 16, .quants = 128},
+    .take_apart = take_apart,
+    .put_together = put_together,
+    .to_f32 = to_f32,
+    .from_f32 = from_f32,
+};

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* q5_k: blocks of 256 as ggml stores them, 176 bytes: {half d; half least; uint8 scales[12];
+ * uint8 high[32]; uint8 low[128]}, 8 sub-blocks of 32, value = q * (d * scale) - least * minimum.
+ * The low bits are q4_k's; bit s of byte l of `high` is the fifth bit of element l of sub-block s.
+ */
+#include "array/bytes.h"
+#include "array/dtypes.h"
+#include "array/k_quants.h"
+#include "array/planes.h"
+
+enum { BYTES = 176, SUB = 32 };
+
+static const pn_k_form form = {.sub = SUB, .most = 31, .scale = 63};
+
+static void get(const uint8_t *from, pn_k_block *block)
+{
+    const uint8_t *high = from + 16;
+    const uint8_t *low = from + 48;
+    block->d = pn_get_u16(from);
+    block->least = pn_get_u16(from + 2);
+    pn_k_scales_get(from + 4, block->scale, block->minimum);
+    for (int s = 0; s < PN_K / SUB; s++) {
+        for (int l = 0; l < SUB; l++) {
+            int nibble = low[s / 2 * SUB + l] >> s % 2 * 4 & 15;
+            block->q[s * SUB + l] = (uint8_t)(nibble | (high[l] >> s & 1) << 4);
+        }
+    }
+}
+
+static void put(const pn_k_block *block, uint8_t *to)
+{
+    uint8_t *high = to + 16;
+    uint8_t *low = to + 48;
+    pn_set_u16(to, block->d);
+    pn_set_u16(to + 2, block->least);
+    pn_k_scales_put(block->scale, block->minimum, to + 4);
+    memset(high, 0, BYTES - 16);
+    for (int s = 0; s < PN_K / SUB; s++) {
+        for (int l = 0; l < SUB; l++) {
+            uint8_t q = block->q[s * SUB + l];
+            low[s / 2 * SUB + l] = (uint8_t)(low[s / 2 * SUB + l] | (q & 15) << s % 2 * 4);
+            high[l] = (uint8_t)(high[l] | q >> 4 << s);
+        }
+    }
+}
+
+static void to_f32(const void *from, float *to, size_t n)
+{
+    const uint8_t *stored = from;
+    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
+        pn_k_block block;
+        get(stored, &block);
+        pn_k_to_f32(&form, &block, to + i);
+    }
+}
+
+static void from_f32(const float *from, void *to, size_t n)
+{
+    uint8_t *stored = to;
+    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
+        pn_k_block block;
+        pn_k_from_f32(&form, from + i, &block);
+        put(&block, stored);
+    }
+}
+
+static void take_apart(const uint8_t *stored, uint8_t *apart)
+{
+    pn_k_block block;
+    get(stored, &block);
+    pn_set_u16(apart, block.d);
+    pn_set_u16(apart + 2, block.least);
+    memcpy(apart + 4, block.scale, 8);
+    memcpy(apart + 12, block.minimum, 8);
+    uint8_t *to = apart + 20;
+    for (const uint8_t *q = block.q; q < block.q + PN_K; q += SUB) {
+        to = pn_plane_put(to, q, SUB, 4, 0);
+        to = pn_plane_put(to, q, SUB, 1, 4);
+    }
+}
+
+static void put_together(const uint8_t *apart, uint8_t *stored)
+{
+    pn_k_block block = {0};
+    block.d = pn_get_u16(apart);
+    block.least = pn_get_u16(apart + 2);
+    memcpy(block.scale, apart + 4, 8);
+    memcpy(block.minimum, apart + 12, 8);
+    const uint8_t *from = apart + 20;
+    for (uint8_t *q = block.q; q < block.q + PN_K; q += SUB) {
+        from = pn_plane_get(from, q, SUB, 4, 0);
+        from = pn_plane_get(from, q, SUB, 1, 4);
+    }
+    put(&block, stored);
+}
+
+const pn_dtype pn_dtype_q5_k = {
+    .name = "q5_k",
+    .label = "q5_k",
+    .block = PN_K,
+    .block_bytes = BYTES,
+    .quantised = true,
+    .apart = {.words = 2, .subs = 16, .quants = 160},
+    .take_apart = take_apart,
+    .put_together = put_together,
+    .to_f32 = to_f32,
+    .from_f32 = from_f32,
+};

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* q6_k: blocks of 256 as ggml stores them, 210 bytes: {uint8 low[128]; uint8 high[64];
+ * int8 scale[16]; half d}, 16 sub-blocks of 16, value = (q - 32) * (d * scale). Each half of 128
+ * elements has 64 bytes of `low` and 32 of `high`: element 32 p + l its 4 low bits in byte
+ * 32 (p % 2) + l, from bit 4 (p / 2) on, and its 2 high ones in byte l from bit 2 p on. */
+#include "array/bytes.h"
+#include "array/dtypes.h"
+#include "array/k_quants.h"
+#include "array/planes.h"
+
+enum { BYTES = 210, SUB = 16, LINE = 32 };
+
+static const pn_k_form form = {.sub = SUB, .most = 63, .zero = 32, .scale = 127};
+
+static void get(const uint8_t *from, pn_k_block *block)
+{
+    for (int i = 0; i < PN_K / LINE; i++) {
+        int p = i % 4;
+        const uint8_t *low = from + i / 4 * 64 + p % 2 * LINE;
+        const uint8_t *high = from + 128 + i / 4 * LINE;
+        for (int l = 0; l < LINE; l++) {
+            int q = (low[l] >> p / 2 * 4 & 15) | (high[l] >> p * 2 & 3) << 4;
+            block->q[i * LINE + l] = (uint8_t)q;
+        }
+    }
+    memcpy(block->scale, from + 192, PN_K_SUBS);
+    block->d = pn_get_u16(from + 208);
+}
+
+static void put(const pn_k_block *block, uint8_t *to)
+{
+    memset(to, 0, 192);
+    for (int i = 0; i < PN_K / LINE; i++) {
+        int p = i % 4;
+        uint8_t *low = to + i / 4 * 64 + p % 2 * LINE;
+        uint8_t *high = to + 128 + i / 4 * LINE;
+        for (int l = 0; l < LINE; l++) {
+            uint8_t q = block->q[i * LINE + l];
+            low[l] = (uint8_t)(low[l] | (q & 15) << p / 2 * 4);
+            high[l] = (uint8_t)(high[l] | q >> 4 << p * 2);
+        }
+    }
+    memcpy(to + 192, block->scale, PN_K_SUBS);
+    pn_set_u16(to + 208, block->d);
+}
+
+static void to_f32(const void *from, float *to, size_t n)
+{
+    const uint8_t *stored = from;
+    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
+        pn_k_block block;
+        get(stored, &block);
+        pn_k_to_f32(&form, &block, to + i);
+    }
+}
+
+static void from_f32(const float *from, void *to, size_t n)
+{
+    uint8_t *stored = to;
+    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
+        pn_k_block block;
+        pn_k_from_f32(&form, from + i, &block);
+        put(&block, stored);
+    }
+}
+
+static void take_apart(const uint8_t *stored, uint8_t *apart)
+{
+    pn_k_block block;
+    get(stored, &block);
+    pn_set_u16(apart, block.d);
+    memcpy(apart + 2, block.scale, PN_K_SUBS);
+    uint8_t *to = apart + 18;
+    for (const uint8_t *q = block.q; q < block.q + PN_K; q += SUB) {
+        to = pn_plane_put(to, q, SUB, 4, 0);
+        to = pn_plane_put(to, q, SUB, 2, 4);
+    }
+}
+
+static void put_together(const uint8_t *apart, uint8_t *stored)
+{
+    pn_k_block block = {0};
+    block.d = pn_get_u16(apart);
+    memcpy(block.scale, apart + 2, PN_K_SUBS);
+    const uint8_t *from = apart + 18;
+    for (uint8_t *q = block.q; q < block.q + PN_K; q += SUB) {
+        from = pn_plane_get(from, q, SUB, 4, 0);
+        from = pn_plane_get(from, q, SUB, 2, 4);
+    }
+    put(&block, stored);
+}
+
+const pn_dtype pn_dtype_q6_k = {
+    .name = "q6_k",
+    .label = "q6_k",
+    .block = PN_K,
+    .block_bytes = BYTES,
+    .quantised = true,
+    .apart = {.words = 1, .subs = 16, .quants = 192},
+    .take_apart = take_apart,
+    .put_together = put_together,
+    .to_f32 = to_f32,
+    .from_f32 = from_f32,
+};
