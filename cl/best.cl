@@ -82,7 +82,7 @@ __kernel __attribute__((reqd_work_group_size(64, 1, 1)))
 void best_lanes(ROW_PARAMS)
 {
     __local entry shared[LANES];
-    const int row = get_group_id(0);
+    const int row = get_global_id(0) / LANES;
     const int lane = get_local_id(0);
     entry last = no_entry();
     for (int k = 0; k < K; k++) {

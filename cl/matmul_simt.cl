@@ -125,8 +125,8 @@ matmul_simt(__global const float *x_in,
 {
     __local float4 room[VALUES * TOKENS * HALF];
     const uint lane = get_local_id(0);
-    const uint tile = first + get_group_id(0);
-    const uint token = get_group_id(1) * TOKENS;
+    const uint tile = first + get_global_id(0) / LANES;
+    const uint token = get_global_id(1) * TOKENS;
 #ifdef NORM
     __local float shared[LANES];
     __local float x[TOKENS * COLS];

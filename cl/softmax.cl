@@ -38,7 +38,7 @@ __kernel __attribute__((reqd_work_group_size(64, 1, 1)))
 void softmax_lanes(ROW_PARAMS)
 {
     __local float shared[LANES];
-    const int row = get_group_id(0);
+    const int row = get_global_id(0) / LANES;
     const int lane = get_local_id(0);
     float top = -INFINITY;
     for (int i = lane; i < cols; i += LANES) {
