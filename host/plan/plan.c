@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiling a graph into a plan, and running it. */
 #include "base/os.h"
-#include "plan/internal.h"
+#include "plan/forms.h"
 #include "plan/trust.h"
 
 #include <inttypes.h>
@@ -96,7 +96,8 @@ static pencl_status compile(pn_plan *plan,
     passes = plan->checked ? "none" : passes;
     PENCL_TRY(pn_lower(&plan->ir, graph, outs, n_outs));
     PENCL_TRY(pn_plan_take_variables(plan, graph));
-    plan->ir->bare_matmuls = options->matmul != NULL && strcmp(options->matmul, "clblast") == 0;
+    plan->ir->by_library = options->matmul != NULL && strcmp(options->matmul, "clblast") == 0;
+    pn_forms_refuse(plan->ir);
     PENCL_TRY(pn_passes_run(plan->ir, plan->is_ref ? "drop_unused,merge_equal" : passes));
     PENCL_TRY(add_captures(plan->ir));
     PENCL_TRY(pn_plan_choose(plan, options));
@@ -109,7 +110,9 @@ static pencl_status compile(pn_plan *plan,
     }
     PENCL_TRY(pn_plan_resolve(plan));
     PENCL_TRY(record(plan));
-    return check_launches(plan);
+    PENCL_TRY(check_launches(plan));
+    const bool forced = options->trial || options->kernel != NULL || plan->checked;
+    return forced || plan->is_ref ? PENCL_OK : pn_forms_try(plan);
 }
 
 static pencl_status make(pn_plan **out,
@@ -140,7 +143,8 @@ static const pn_task *refused_task(const pn_plan *plan, const pn_plan_options *o
 }
 
 /* A candidate that was tried out may still fail to build with what is fused into it. The build gets
- * a second chance, then the next candidate serves. */
+ * a second chance, then the next candidate serves. Where what is fused is wrong, nothing will be.
+ */
 pencl_status pn_plan_new(pn_plan **out,
                          pencl_graph *graph,
                          pencl_value *const outs[],
@@ -153,12 +157,12 @@ pencl_status pn_plan_new(pn_plan **out,
     PENCL_TRY(pencl_graph_finish(graph));
     PENCL_TRY(pn_graph_follow(graph));
     pencl_status st = make(&plan, graph, outs, n_outs, options);
-    for (int failures = 1; st == PENCL_E_BUILD; failures++) {
+    for (int failures = 0; st == PENCL_E_BUILD;) {
         const pn_task *t = refused_task(plan, options);
-        if (t == NULL) {
+        if (t == NULL && !plan->form_refused) {
             break;
         }
-        if (failures % 2 == 0) {
+        if (!plan->form_refused && ++failures % 2 == 0) {
             pn_trust_drop(plan->device, t, pencl_error_text(plan->ctx));
         }
         pn_error_clear(plan->ctx);
