@@ -10,28 +10,18 @@
  */
 #include "plan/forms.h"
 
-#include "array/dtypes.h"
 #include "base/store.h"
 #include "plan/trust.h"
+#include "plan/unfused.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MOST_FLOPS 2e8 /* of a form's references: a tenth of a second, or two */
 
-/* A value of the unfused subgraph, in C order. */
-typedef struct value {
-    void *plain;
-    double bound; /* how far from it one that is right may be */
-} value;
-
 typedef struct trial {
-    pn_plan *plan;
-    pn_task *task;
-    int64_t tokens; /* that are compared, of "seq" */
-    pn_arena *arena;
+    pn_unfused unfused;
     uint64_t noise;
     pencl_status filled; /* how writing the inputs went */
 } trial;
@@ -43,10 +33,10 @@ static bool has_steps(const pn_pw *pw, int more_than)
     return pw != NULL && pw->n_steps > more_than;
 }
 
-static bool is_state(const pn_ir *ir, const pn_operand *o)
+static bool is_float_temp(const pn_ir *ir, const pn_operand *o)
 {
-    return o->temp < 0 || ir->temps[o->temp].place != PN_IN_ARENA ||
-           o->view.spec.dtype != PENCL_F32;
+    return o->temp >= 0 && ir->temps[o->temp].place == PN_IN_ARENA &&
+           o->view.spec.dtype == PENCL_F32;
 }
 
 /* Whether anything is fused in the task, and it can be tried. */
@@ -59,7 +49,7 @@ static bool is_form(const pn_ir *ir, const pn_task *t)
     }
     for (int p = 0; p < t->n_parts; p++) {
         const bool written = p == 0 || !t->joint;
-        if (written && is_state(ir, &t->out[p])) {
+        if (written && !is_float_temp(ir, &t->out[p])) {
             return false;
         }
         fused = fused || has_steps(t->program[p], alone ? 1 : 0);
@@ -118,51 +108,7 @@ void pn_forms_refuse(pn_ir *ir)
     ir->bare_pointwise = is_wrong(ir->device, "pointwise");
 }
 
-/* ---- host memory ---- */
-
-static pn_spec narrow(const trial *t, const pn_spec *spec)
-{
-    pn_spec n = *spec;
-    const int at = pn_spec_find(&n, PENCL_AXIS_SEQ);
-    if (at >= 0 && n.axes[at].size > t->tokens) {
-        n.axes[at].size = t->tokens;
-    }
-    return n;
-}
-
-static pn_op_call *narrow_call(const trial *t, const pn_op_call *call)
-{
-    pn_op_call *c = pn_arena_alloc(t->arena, 1, sizeof *c);
-    if (c != NULL) {
-        *c = *call;
-        for (int i = 0; i < c->n_in; i++) {
-            c->in[i] = narrow(t, &call->in[i]);
-        }
-        c->out = narrow(t, &call->out);
-    }
-    return c;
-}
-
-static pn_ref_operand plain_operand(const pn_spec *spec, void *plain)
-{
-    return (pn_ref_operand){.data = plain, .view = pn_view_contiguous(spec)};
-}
-
-/* What the device has there, of the tokens that are compared. */
-static pencl_status load(pn_ref_operand *out, const trial *t, const pn_operand *o)
-{
-    const size_t bytes = o->store != NULL ? pn_spec_bytes(&o->store->spec) : pn_operand_span(o);
-    unsigned char *at = pn_arena_alloc(t->arena, bytes + 1, 1);
-    if (at == NULL) {
-        return PN_NOMEM(t->plan->ctx);
-    }
-    pn_reference_describe(o, at, out);
-    out->view.spec = narrow(t, &o->view.spec);
-    if (o->store != NULL) {
-        return pn_store_download(o->store, t->plan->ctx, at);
-    }
-    return bytes > 0 ? pn_buffer_read(o->buffer, o->base, at, bytes) : PENCL_OK;
-}
+/* ---- trying ---- */
 
 /* From -1 to 1, xorshift64*. */
 static float next_noise(trial *t)
@@ -178,13 +124,13 @@ static void fill_input(void *user, pn_operand *o)
 {
     trial *t = user;
     const size_t bytes = o->buffer != NULL ? pn_operand_span(o) : 0;
-    if (o->temp < 0 || t->plan->ir->temps[o->temp].place == PN_IN_ARRAY || bytes == 0 ||
+    if (o->temp < 0 || t->unfused.plan->ir->temps[o->temp].place == PN_IN_ARRAY || bytes == 0 ||
         t->filled != PENCL_OK) {
         return;
     }
-    float *noise = pn_arena_alloc(t->arena, bytes / sizeof *noise + 1, sizeof *noise);
+    float *noise = pn_arena_alloc(t->unfused.arena, bytes / sizeof *noise + 1, sizeof *noise);
     if (noise == NULL) {
-        t->filled = PN_NOMEM(t->plan->ctx);
+        t->filled = PN_NOMEM(t->unfused.plan->ctx);
         return;
     }
     for (size_t i = 0; o->view.spec.dtype == PENCL_F32 && i < bytes / sizeof *noise; i++) {
@@ -193,190 +139,19 @@ static void fill_input(void *user, pn_operand *o)
     t->filled = pn_buffer_write(o->buffer, o->base, noise, bytes);
 }
 
-/* ---- the unfused subgraph ---- */
-
-static double largest(const float *x, int64_t n)
+static pencl_status compare(pn_text *fault, const trial *t, int part, const pn_unfused_value *want)
 {
-    double top = 0;
-    for (int64_t i = 0; i < n; i++) {
-        top = isfinite(x[i]) ? fmax(top, fabs((double)x[i])) : top;
-    }
-    return top;
-}
-
-/* By how much the op's result changes when input `a` is `bound` larger. */
-static pencl_status gain(double *out,
-                         const trial *t,
-                         const pn_op_call *call,
-                         const pn_ref_operand *in,
-                         int a,
-                         const value *v)
-{
-    pn_ref_operand moved[PN_MAX_IN];
-    const int64_t n = pn_spec_count(&call->out);
-    const int64_t n_in = pn_spec_count(&in[a].view.spec);
-    float *x = pn_arena_alloc(t->arena, (size_t)n_in + 1, sizeof *x);
-    float *y = pn_arena_alloc(t->arena, (size_t)n + 1, sizeof *y);
-    if (x == NULL || y == NULL) {
-        return PN_NOMEM(t->plan->ctx);
-    }
-    memcpy(moved, in, sizeof moved);
-    for (int64_t i = 0; i < n_in; i++) {
-        x[i] = (float)(((const float *)in[a].data)[i] + v[0].bound);
-    }
-    moved[a].data = x;
-    const pn_ref_operand to = plain_operand(&call->out, y);
-    call->def->ref(call, moved, &to);
-    for (int64_t i = 0; i < n; i++) {
-        const double apart = fabs((double)y[i] - (double)((const float *)v[1].plain)[i]);
-        *out = isfinite(apart) ? fmax(*out, apart) : *out;
-    }
-    return PENCL_OK;
-}
-
-static pencl_status new_value(value *v, const trial *t, const pn_spec *spec)
-{
-    v->plain = pn_arena_alloc(t->arena, pn_spec_bytes(spec) + 1, 1);
-    return v->plain == NULL ? PN_NOMEM(t->plan->ctx) : PENCL_OK;
-}
-
-/* The op of those inputs, and the bound of its own tolerance. */
-static pencl_status
-compute(value *out, const trial *t, const pn_op_call *call, const pn_ref_operand *in)
-{
-    const pn_tolerance *tol = &call->def->tol;
-    PENCL_TRY(new_value(out, t, &call->out));
-    const pn_ref_operand to = plain_operand(&call->out, out->plain);
-    call->def->ref(call, in, &to);
-    out->bound = tol->absolute + tol->relative * largest(out->plain, pn_spec_count(&call->out));
-    return PENCL_OK;
-}
-
-/* One step of a program; what it takes from steps before brings their bounds along. */
-static pencl_status
-run_step(value *done, const trial *t, const pn_pw *pw, int s, const value *anchors)
-{
-    const pn_pw_step *step = &pw->step[s];
-    const pn_op_call *call = narrow_call(t, step->call);
-    const value *from[PN_MAX_IN] = {NULL};
-    pn_ref_operand in[PN_MAX_IN];
-    if (call == NULL) {
-        return PN_NOMEM(t->plan->ctx);
-    }
-    for (int a = 0; a < step->n_args; a++) {
-        const int arg = step->arg[a];
-        if (arg >= 0) {
-            PENCL_TRY(load(&in[a], t, &pw->in[arg]));
-            continue;
-        }
-        from[a] =
-            arg <= PN_PW_STEP(0) ? &done[PN_PW_STEP(0) - arg] : &anchors[PN_PW_VALUE(0) - arg];
-        in[a] = plain_operand(&call->in[a], from[a]->plain);
-    }
-    PENCL_TRY(compute(&done[s], t, call, in));
-    for (int a = 0; a < step->n_args; a++) {
-        double more = 0;
-        if (from[a] != NULL && from[a]->bound > 0) {
-            const value pair[2] = {*from[a], done[s]};
-            PENCL_TRY(gain(&more, t, call, in, a, pair));
-            done[s].bound += more;
-        }
-    }
-    return PENCL_OK;
-}
-
-/* The program's result; without steps that of the anchor. */
-static pencl_status
-run_program(value *out, const trial *t, const pn_pw *pw, const value *anchors, int part)
-{
-    value done[PN_PW_STEPS];
-    *out = anchors[part];
-    for (int s = 0; pw != NULL && s < pw->n_steps; s++) {
-        PENCL_TRY(run_step(done, t, pw, s, anchors));
-        *out = done[s];
-    }
-    return PENCL_OK;
-}
-
-/* What the anchor reads: its input, through the norm that it absorbed. */
-static pencl_status run_norm(pn_ref_operand *x, double *relative, const trial *t)
-{
-    value normed;
-    value result;
-    const pn_task *task = t->task;
-    PENCL_TRY(load(x, t, &task->in[0]));
-    if (task->norm == NULL) {
-        return PENCL_OK;
-    }
-    const pn_op_call *norm = narrow_call(t, task->norm);
-    const pn_op_call *call = narrow_call(t, task->call);
-    if (norm == NULL || call == NULL) {
-        return PN_NOMEM(t->plan->ctx);
-    }
-    PENCL_TRY(compute(&normed, t, norm, x));
-    PENCL_TRY(run_program(&result, t, task->norm_program, &normed, 0));
-    *x = plain_operand(&call->in[0], result.plain);
-    const double top = largest(result.plain, pn_spec_count(&call->in[0]));
-    *relative = top > 0 ? result.bound / top : 0;
-    return PENCL_OK;
-}
-
-/* The anchor's value of one part. A product is as much off as its input, for its size. */
-static pencl_status
-run_anchor(value *out, const trial *t, int part, const pn_ref_operand *x, double relative)
-{
-    const pn_task *task = t->task;
-    pn_ref_operand in[PN_MAX_IN];
-    pn_op_call *call = narrow_call(t, task->call);
-    if (call == NULL) {
-        return PN_NOMEM(t->plan->ctx);
-    }
-    in[0] = *x;
-    for (int i = 1; i < call->n_in; i++) {
-        PENCL_TRY(load(&in[i], t, &task->in[i + part]));
-        call->in[i] = in[i].view.spec;
-    }
-    if (part > 0) {
-        PENCL_TRY(call->def->infer(t->plan->ctx, call));
-    }
-    PENCL_TRY(compute(out, t, call, in));
-    out->bound += relative * largest(out->plain, pn_spec_count(&call->out));
-    return PENCL_OK;
-}
-
-static pencl_status run_unfused(value out[PN_MAX_PARTS], const trial *t)
-{
-    const pn_task *task = t->task;
-    value anchors[PN_MAX_PARTS] = {{0}};
-    if (!pn_task_is_pointwise(task)) {
-        pn_ref_operand x;
-        double relative = 0;
-        PENCL_TRY(run_norm(&x, &relative, t));
-        for (int p = 0; p < task->n_parts; p++) {
-            PENCL_TRY(run_anchor(&anchors[p], t, p, &x, relative));
-        }
-    }
-    for (int p = 0; p < (task->joint ? 1 : task->n_parts); p++) {
-        PENCL_TRY(run_program(&out[p], t, task->program[p], anchors, p));
-    }
-    return PENCL_OK;
-}
-
-/* ---- comparing ---- */
-
-static pencl_status compare(pn_text *fault, const trial *t, int part, const value *want)
-{
-    const pn_operand *o = &t->task->out[part];
+    const pn_operand *o = &t->unfused.task->out[part];
     pn_ref_operand got;
     int64_t index[PENCL_MAX_AXES] = {0};
     const float *w = want->plain;
-    PENCL_TRY(load(&got, t, o));
+    PENCL_TRY(pn_unfused_load(&got, &t->unfused, o));
     const pn_spec *spec = &got.view.spec;
     for (bool more = pn_spec_count(spec) > 0; more; more = pn_next_index(spec, index), w++) {
         const double g = pn_ref_get(&got, index);
         if (!(fabs(g - (double)*w) <= want->bound) && g != (double)*w && !(isnan(g) && isnan(*w))) {
             char label[128];
-            pn_task_label(t->task, label, sizeof label);
+            pn_task_label(t->unfused.task, label, sizeof label);
             pn_text_add(fault, "%s: %.9g, its parts give %.9g, %.2g apart at most", label, g,
                         (double)*w, want->bound);
             return PENCL_OK;
@@ -388,17 +163,15 @@ static pencl_status compare(pn_text *fault, const trial *t, int part, const valu
 static pencl_status run(pn_text *fault, trial *t, int number)
 {
     enum { UNTOUCHED = 0xff }; /* as floats NaN */
-    const pn_task *task = t->task;
+    const pn_task *task = t->unfused.task;
     const int n_out = task->joint ? 1 : task->n_parts;
-    value want[PN_MAX_PARTS];
-    pn_task_inputs(t->task, fill_input, t);
-    PENCL_TRY(t->filled);
+    pn_unfused_value want[PN_MAX_PARTS];
     for (int p = 0; p < n_out; p++) {
         const pn_operand *o = &task->out[p];
         PENCL_TRY(pn_buffer_fill(o->buffer, o->base, pn_operand_span(o), UNTOUCHED));
     }
-    PENCL_TRY(pn_emit_replay_task(&t->plan->emit, number));
-    PENCL_TRY(run_unfused(want, t));
+    PENCL_TRY(pn_emit_replay_task(&t->unfused.plan->emit, number));
+    PENCL_TRY(pn_unfused_run(want, &t->unfused));
     for (int p = 0; p < n_out && fault->size == 0; p++) {
         PENCL_TRY(compare(fault, t, p, &want[p]));
     }
@@ -443,16 +216,19 @@ static int64_t tokens_for(const pn_task *t)
 
 static pencl_status try_form(pn_text *fault, pn_plan *plan, int number)
 {
-    trial t = {.plan = plan,
-               .task = plan->ir->tasks[number],
-               .tokens = tokens_for(plan->ir->tasks[number]),
-               .arena = pn_arena_new(),
+    pn_task *task = plan->ir->tasks[number];
+    trial t = {.unfused = {.plan = plan, .task = task, .tokens = tokens_for(task)},
                .noise = 0x9E3779B97F4A7C15ULL};
-    if (t.arena == NULL) {
+    if (t.unfused.tokens == 0) {
+        return PENCL_OK;
+    }
+    t.unfused.arena = pn_arena_new();
+    if (t.unfused.arena == NULL) {
         return PN_NOMEM(plan->ctx);
     }
-    pencl_status st = t.tokens > 0 ? run(fault, &t, number) : PENCL_OK;
-    pn_arena_free(t.arena);
+    pn_task_inputs(task, fill_input, &t);
+    pencl_status st = t.filled == PENCL_OK ? run(fault, &t, number) : t.filled;
+    pn_arena_free(t.unfused.arena);
     return st;
 }
 
