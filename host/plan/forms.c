@@ -201,7 +201,7 @@ static bool needs_all_tokens(const pn_task *t)
     return needs;
 }
 
-/* As many tokens as take the references little time; 0: not even one does. */
+/* As many tokens as take the references little time, but one; 0: they would have to be all. */
 static int64_t tokens_for(const pn_task *t)
 {
     const pn_op_call *c = t->call;
@@ -211,7 +211,8 @@ static int64_t tokens_for(const pn_task *t)
     if (flops <= MOST_FLOPS) {
         return INT64_MAX;
     }
-    return needs_all_tokens(t) ? 0 : (int64_t)(MOST_FLOPS / flops * all);
+    const double some = MOST_FLOPS / flops * all;
+    return needs_all_tokens(t) ? 0 : some > 1 ? (int64_t)some : 1;
 }
 
 static pencl_status try_form(pn_text *fault, pn_plan *plan, int number)
@@ -219,9 +220,6 @@ static pencl_status try_form(pn_text *fault, pn_plan *plan, int number)
     pn_task *task = plan->ir->tasks[number];
     trial t = {.unfused = {.plan = plan, .task = task, .tokens = tokens_for(task)},
                .noise = 0x9E3779B97F4A7C15ULL};
-    if (t.unfused.tokens == 0) {
-        return PENCL_OK;
-    }
     t.unfused.arena = pn_arena_new();
     if (t.unfused.arena == NULL) {
         return PN_NOMEM(plan->ctx);
@@ -253,7 +251,7 @@ pencl_status pn_forms_try(pn_plan *plan)
     char why[8];
     for (int i = 0; i < plan->ir->n_tasks; i++) {
         const pn_task *t = plan->ir->tasks[i];
-        if (!is_form(plan->ir, t)) {
+        if (!is_form(plan->ir, t) || tokens_for(t) == 0) {
             continue;
         }
         name_form(name, t);
