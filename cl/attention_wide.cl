@@ -214,7 +214,7 @@ void attention_pack(__global const float *restrict k,
 {
     const int tile = get_global_id(0);
     const int group = get_global_id(1);
-    __global float *to = packed + ((long)group * get_global_size(0) + tile) * (DIM * 16);
+    __global float *to = packed + ((long)group * ((kv_seq + 15) / 16) + tile) * (DIM * 16);
     for (int d = 0; d < DIM; d++) {
         for (int lane = 0; lane < 16; lane++) {
             const int slot = min(tile * 16 + lane, kv_seq - 1); // what is beyond is never seen

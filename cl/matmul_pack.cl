@@ -25,8 +25,8 @@ matmul_pack(__global const X_T *x,
             const long out_at NORM_PARAMS)
 {
     const uint lane = get_local_id(0);
-    __global float *to = out + out_at + (ulong)get_group_id(0) * COLS * TILE;
-    const uint first = get_group_id(0) * TILE;
+    __global float *to = out + out_at + (ulong)(get_global_id(0) / LANES) * COLS * TILE;
+    const uint first = get_global_id(0) / LANES * TILE;
 #ifdef NORM
     __local float shared[LANES];
     for (uint j = 0; j < TILE; j++) {

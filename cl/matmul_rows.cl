@@ -39,8 +39,8 @@ matmul_rows(__global const float *x,
 {
     __local float shared[LANES];
     const uint lane = get_local_id(0);
-    const uint tile = first + get_group_id(0);
-    const uint token = get_group_id(1);
+    const uint tile = first + get_global_id(0) / LANES;
+    const uint token = get_global_id(1);
     weights w;
     uint row;
     uint rows;

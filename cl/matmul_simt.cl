@@ -130,8 +130,8 @@ GROUP_KERNEL(matmul_simt, matmul_simt, matmul_simt_subgroup)
 {
     __local float4 room[VALUES * TOKENS * HALF];
     const uint lane = get_local_id(0);
-    const uint tile = first + get_group_id(0);
-    const uint token = get_group_id(1) * TOKENS;
+    const uint tile = first + get_global_id(0) / LANES;
+    const uint token = get_global_id(1) * TOKENS;
 #ifdef NORM
     __local float shared[LANES];
     __local float x[TOKENS * COLS];

@@ -140,8 +140,8 @@ matmul_simt_tile(__global const float *x,
     __local float4 panel[STEP * 4];
     __local float4 xs[STEP * X_LINE];
     const uint lane = get_local_id(0);
-    const uint tile = first + get_group_id(0);
-    const uint token = get_group_id(1) * TOKENS_A_GROUP;
+    const uint tile = first + get_global_id(0) / LANES;
+    const uint token = get_global_id(1) * TOKENS_A_GROUP;
     weights w;
     uint row;
     uint rows;

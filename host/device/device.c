@@ -249,6 +249,11 @@ pencl_status pn_device_finish(pencl_device *device)
     return PENCL_OK;
 }
 
+void pn_device_time_launches(pencl_device *device, bool on)
+{
+    device->timing = on;
+}
+
 void pn_device_idle(pencl_device *device)
 {
     for (pn_program *p = device->programs; p != NULL; p = p->next) {

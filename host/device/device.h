@@ -103,6 +103,8 @@ typedef struct pn_kernel_source {
     const char *prelude; /* or NULL */
     const char *options; /* "-DT=8", or NULL */
     const char *label;   /* "matmul/matmul_wide<q4_1,8>" */
+    bool whole;          /* launches are never cut: the caller sees to it that they are short */
+    bool once;           /* reads what it writes: no part of a launch may be done twice */
 } pn_kernel_source;
 pencl_status pn_kernel_new(pn_kernel **out, pencl_device *device, const pn_kernel_source *source);
 void pn_kernel_free(pn_kernel *kernel);
@@ -115,12 +117,15 @@ void pn_kernel_arg_i64(pn_kernel *k, int index, int64_t value);
 void pn_kernel_arg_f32(pn_kernel *k, int index, float value);
 void pn_kernel_arg_local(pn_kernel *k, int index, size_t bytes);
 
-/* Enqueues, in order, without waiting. The first launch of a kernel is journalled and waited for.
- */
+/* Enqueues, in order, without waiting. The first launch of a kernel is journalled and waited for. A
+ * launch that would be long on this device is several, each over a part of the range. */
 pencl_status pn_kernel_run(pn_kernel *k, int dims, const size_t global[3], const size_t local[3]);
 
 /* E_BUILD when such a launch would be refused, since two processes died in it. */
 pencl_status pn_kernel_check(pn_kernel *k, int dims, const size_t local[3]);
+
+/* While it is on, each launch is timed anew and waited for: what it takes may have changed. */
+void pn_device_time_launches(pencl_device *device, bool on);
 
 pencl_status pn_device_flush(pencl_device *device);  /* hands queued work to the driver */
 pencl_status pn_device_finish(pencl_device *device); /* waits for all of it */

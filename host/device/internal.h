@@ -37,6 +37,7 @@ struct pencl_device {
     const char *best_std;     /* "-cl-std=CL3.0": for kernels with subgroups */
     char programs_table[512]; /* of the store: "programs DEVICE|DRIVER|PLATFORM" */
     pn_program *programs;     /* all live ones */
+    bool timing;              /* pn_device_time_launches */
 };
 
 struct pn_buffer {

@@ -12,7 +12,10 @@
 #include "device/source.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define NEAR 1.25 /* times of a work-group that far apart count as one */
 
 static void hash_key(char out[33], const char *a, const char *b, const char *c)
 {
@@ -195,23 +198,46 @@ void pn_program_free(pn_program *program)
     pn_free(program);
 }
 
-bool pn_program_was_launched(const pn_program *program, const char *line)
+/* Where the line of a launch starts, or NULL. */
+static char *find_launch(const pn_program *program, const char *launch)
 {
-    size_t n = strlen(line);
-    const char *at = pn_text_get(&program->launched);
-    while (*at != '\0') {
-        if (strncmp(at, line, n) == 0 && at[n] == '\n') {
-            return true;
+    const size_t n = strlen(launch);
+    for (char *at = program->launched.data; at != NULL && *at != '\0';) {
+        if (strncmp(at, launch, n) == 0 && at[n] == ' ') {
+            return at;
         }
         at += strcspn(at, "\n");
         at += *at == '\n';
     }
-    return false;
+    return NULL;
 }
 
-void pn_program_add_launched(pn_program *program, const char *line)
+bool pn_program_was_launched(const pn_program *program, const char *launch, double *ns)
 {
-    pn_text_add(&program->launched, "%s\n", line);
+    const char *line = find_launch(program, launch);
+    *ns = line != NULL ? strtod(line + strlen(launch), NULL) : 0;
+    return line != NULL;
+}
+
+/* A time that hardly changed is not worth writing. */
+static bool is_near(double a, double b)
+{
+    return a < NEAR * b && b < NEAR * a;
+}
+
+void pn_program_note_launch(pn_program *program, const char *launch, double ns)
+{
+    pn_text *lines = &program->launched;
+    char *line = find_launch(program, launch);
+    if (line != NULL) {
+        if (is_near(strtod(line + strlen(launch), NULL), ns)) {
+            return;
+        }
+        const size_t n = strcspn(line, "\n") + 1;
+        memmove(line, line + n, strlen(line + n) + 1);
+        lines->size -= n;
+    }
+    pn_text_add(lines, "%s %.4g\n", launch, ns);
     program->unsaved = true;
 }
 

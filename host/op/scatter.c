@@ -245,10 +245,12 @@ emit_turns(pn_emit *e, const pn_task *t, const char *prelude, int64_t first, int
     pn_spec targets = targets_of(t->call);
     size_t count = (size_t)pn_spec_count(&targets);
     pn_task_label(t, label, sizeof label);
-    PENCL_TRY(pn_emit_kernel(
-        e, &k,
-        &(pn_kernel_source){
-            .file = "scatter", .name = "scatter", .prelude = prelude, .label = label}));
+    PENCL_TRY(pn_emit_kernel(e, &k,
+                             &(pn_kernel_source){.file = "scatter",
+                                                 .name = "scatter",
+                                                 .prelude = prelude,
+                                                 .label = label,
+                                                 .once = true}));
     set_operand(e, k, 0, &t->out[0]);
     set_operand(e, k, 2, &t->in[UPDATES]);
     pn_kernel_arg_i32(k, 4, (int32_t)count);

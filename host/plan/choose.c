@@ -130,7 +130,7 @@ static pencl_status choose_all(pn_plan *plan, const pn_plan_options *options, pn
         if (plan->is_ref || t->call->def->flags & PN_OP_HOST || is_empty(t)) {
             continue;
         }
-        t->chosen = forced(t, caps, options, plan->ir->bare_matmuls);
+        t->chosen = forced(t, caps, options, plan->ir->by_library);
         if (t->chosen != NULL || (options->trial && options->kernel != NULL)) {
             continue;
         }

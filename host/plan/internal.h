@@ -43,8 +43,12 @@ struct pn_plan {
     pn_slot *slots;
     int n_slots;
     bool is_ref;
-    bool checked;   /* PENCL_CHECK: every task is compared with its reference */
-    bool idle_told; /* the device was told once that the first run is over */
+    bool checked;      /* PENCL_CHECK: every task is compared with its reference */
+    bool form_refused; /* something fused was wrong: the plan is to be made again */
+    bool idle_told;    /* the device was told once that the first run is over */
+    uint64_t started;  /* when the last run's launches began to be enqueued, ns; 0: it is over */
+    uint64_t took;     /* by the last run, at most */
+    uint64_t timed;    /* by the last run whose launches were timed */
 };
 
 /* choose.c: a candidate for every task that a kernel runs. */

@@ -45,7 +45,10 @@ typedef struct pn_ir {
     int first_next;
     int n_next;
     int *uses;         /* of each temporary, by pn_ir_count_uses */
-    bool bare_matmuls; /* nothing is fused into matmuls: a library multiplies */
+    bool by_library;   /* a library multiplies where it can */
+    bool bare_matmuls; /* nothing is fused into matmuls, norms; nor elementwise tasks together */
+    bool bare_norms;
+    bool bare_pointwise;
 } pn_ir;
 
 typedef pencl_status pn_pass(pn_ir *ir);

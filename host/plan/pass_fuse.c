@@ -139,7 +139,8 @@ static int64_t columns_of(const pn_task *anchor, int part)
 static bool takes_epilogue(const pn_ir *ir, const pn_task *anchor, const pn_task *t)
 {
     const pn_op_def *def = anchor->call->def;
-    return ((def == &pn_op_matmul && !ir->bare_matmuls) || def->flags & PN_OP_NORM) &&
+    return ((def == &pn_op_matmul && !ir->bare_matmuls) ||
+            (def->flags & PN_OP_NORM && !ir->bare_norms)) &&
            anchor->call->out.dtype == PENCL_F32 && !anchor->joint && t->out[0].temp >= 0 &&
            pn_operand_is_whole(ir, &t->out[0]);
 }
@@ -195,7 +196,7 @@ static bool fuse_program(pn_ir *ir, int at, pn_task *t, int input)
     /* Index names of the head must mean the same in the tail's domain. */
     bool in_place = ir->uses[temp] == 1 && input_from(ir, t->program[0], temp) == input &&
                     same_axes(domain_of(head->program[0]), domain_of(t->program[0]));
-    if (head->n_parts != 1 || !(in_place || is_constant(head)) ||
+    if (ir->bare_pointwise || head->n_parts != 1 || !(in_place || is_constant(head)) ||
         !read_in_place(t->program[0], input) || !into_program(ir, head, t, input)) {
         return false;
     }

@@ -30,7 +30,7 @@ static bool independent(const pn_ir *ir, pn_task *a, pn_task *b)
 
 pencl_status pn_pass_merge_pointwise(pn_ir *ir)
 {
-    for (int i = 0; i + 1 < ir->n_tasks;) {
+    for (int i = 0; i + 1 < ir->n_tasks && !ir->bare_pointwise;) {
         pn_task *a = ir->tasks[i];
         pn_task *b = ir->tasks[i + 1];
         if (pn_task_is_pointwise(a) && pn_task_is_pointwise(b) &&

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiling a graph into a plan, and running it. */
 #include "base/os.h"
-#include "plan/internal.h"
+#include "plan/forms.h"
 #include "plan/trust.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+enum { LONG_NS = 100000000 }; /* what a launch may last */
 
 /* ---- pools ---- */
 
@@ -101,7 +103,8 @@ static pencl_status compile(pn_plan *plan,
     passes = plan->checked ? "none" : passes;
     PENCL_TRY(pn_lower(&plan->ir, graph, outs, n_outs));
     PENCL_TRY(pn_plan_take_variables(plan, graph));
-    plan->ir->bare_matmuls = options->matmul != NULL && strcmp(options->matmul, "clblast") == 0;
+    plan->ir->by_library = options->matmul != NULL && strcmp(options->matmul, "clblast") == 0;
+    pn_forms_refuse(plan->ir);
     PENCL_TRY(pn_passes_run(plan->ir, plan->is_ref ? "drop_unused,merge_equal" : passes));
     PENCL_TRY(add_captures(plan->ir));
     PENCL_TRY(pn_plan_choose(plan, options));
@@ -117,7 +120,9 @@ static pencl_status compile(pn_plan *plan,
         return PENCL_OK; /* it will not run */
     }
     PENCL_TRY(record(plan));
-    return check_launches(plan);
+    PENCL_TRY(check_launches(plan));
+    const bool forced = options->trial || options->kernel != NULL || plan->checked;
+    return forced || plan->is_ref ? PENCL_OK : pn_forms_try(plan);
 }
 
 static pencl_status make(pn_plan **out,
@@ -148,7 +153,8 @@ static const pn_task *refused_task(const pn_plan *plan, const pn_plan_options *o
 }
 
 /* A candidate that was tried out may still fail to build with what is fused into it. The build gets
- * a second chance, then the next candidate serves. */
+ * a second chance, then the next candidate serves. Where what is fused is wrong, nothing will be.
+ */
 pencl_status pn_plan_new(pn_plan **out,
                          pencl_graph *graph,
                          pencl_value *const outs[],
@@ -161,12 +167,12 @@ pencl_status pn_plan_new(pn_plan **out,
     PENCL_TRY(pencl_graph_finish(graph));
     PENCL_TRY(pn_graph_follow(graph));
     pencl_status st = make(&plan, graph, outs, n_outs, options);
-    for (int failures = 1; st == PENCL_E_BUILD; failures++) {
+    for (int failures = 0; st == PENCL_E_BUILD;) {
         const pn_task *t = refused_task(plan, options);
-        if (t == NULL) {
+        if (t == NULL && !plan->form_refused) {
             break;
         }
-        if (failures % 2 == 0) {
+        if (!plan->form_refused && ++failures % 2 == 0) {
             pn_trust_drop(plan->device, t, pencl_error_text(plan->ctx));
         }
         pn_error_clear(plan->ctx);
@@ -243,6 +249,31 @@ static pencl_status run_references(pn_plan *plan)
     return PENCL_OK;
 }
 
+/* The device has done all that was enqueued. */
+static void note_end(pn_plan *plan)
+{
+    if (plan->started != 0) {
+        plan->took = pn_clock_ns() - plan->started;
+        plan->started = 0;
+    }
+}
+
+/* Launches are cut by what they took when they were first made, and attention takes longer as
+ * sequences grow. No launch outlasts its run, so those of a long run, that grew by half since they
+ * were timed, are timed again: far more often, and a token would wait for it. */
+static pencl_status replay(pn_plan *plan)
+{
+    const bool grew = plan->took > LONG_NS && plan->took > plan->timed + plan->timed / 2;
+    plan->started = pn_clock_ns();
+    pn_device_time_launches(plan->device, grew);
+    pencl_status st = plan->checked ? pn_plan_run_checked(plan) : pn_emit_replay(&plan->emit);
+    pn_device_time_launches(plan->device, false);
+    if (grew && st == PENCL_OK) {
+        plan->timed = plan->took;
+    }
+    return st;
+}
+
 pencl_status pn_plan_run(pn_plan *plan)
 {
     PENCL_TRY(follow_pool(plan));
@@ -254,12 +285,13 @@ pencl_status pn_plan_run(pn_plan *plan)
     }
     if (plan->step != NULL) {
         PENCL_TRY(pn_buffer_write(plan->step, 0, plan->staging, plan->step_bytes));
+        note_end(plan);
     }
     if (plan->is_ref) {
         PENCL_TRY(run_references(plan));
         return pn_plan_leave(plan);
     }
-    PENCL_TRY(plan->checked ? pn_plan_run_checked(plan) : pn_emit_replay(&plan->emit));
+    PENCL_TRY(replay(plan));
     PENCL_TRY(pn_plan_leave(plan));
     return pn_device_flush(plan->device);
 }
@@ -296,7 +328,9 @@ pencl_status pn_plan_read(pn_plan *plan, int i, size_t offset, void *to, size_t 
 {
     size_t start = 0;
     PENCL_TRY(find_out(plan, i, &start));
-    return pn_buffer_read(plan->ir->outs[i].buffer, start + offset, to, bytes);
+    PENCL_TRY(pn_buffer_read(plan->ir->outs[i].buffer, start + offset, to, bytes));
+    note_end(plan);
+    return PENCL_OK;
 }
 
 pencl_status

@@ -28,10 +28,10 @@ typedef struct limits {
 static pencl_status
 new_kernel(pn_kernel **k, const limits *l, const char *wide, const char *lanes, const char *label)
 {
-    return pn_kernel_new(k, l->device,
-                         &(pn_kernel_source){.file = "limits",
-                                             .name = l->caps->wide ? wide : lanes,
-                                             .label = label});
+    return pn_kernel_new(
+        k, l->device,
+        &(pn_kernel_source){
+            .file = "limits", .name = l->caps->wide ? wide : lanes, .label = label, .whole = true});
 }
 
 /* Enough work-items for every compute unit, a power of two of them: a few vector units' worth, or

@@ -127,6 +127,21 @@ START_TEST(a_kernel_that_kills_the_compiler_is_replaced)
 }
 END_TEST
 
+/* Right by itself, so that no case of the op tells: the form of the plan does. */
+START_TEST(a_wrong_fused_form_is_left_out)
+{
+    if (on_ref()) {
+        return;
+    }
+    plant_matmul("#ifdef NORM");
+    plant_matmul("return; /* planted */");
+    plant_matmul("#endif");
+    found_named_and_replaced("matmul+rms_norm");
+    setenv("PENCL_RETRY", "1", 1);
+    expect(run(DONE)->err, "with other ops fused into it is not used on ");
+}
+END_TEST
+
 /* Right by itself, and deadly with what is fused into it: no trial tells, but the journal does. */
 START_TEST(a_fused_kernel_that_kills_twice_is_replaced)
 {
@@ -177,6 +192,7 @@ Suite *suite_cli_trust(void)
     tcase_add_test(tc, a_wrong_kernel_is_replaced);
     tcase_add_test(tc, a_kernel_that_does_not_build_is_replaced);
     tcase_add_test(tc, a_kernel_that_kills_the_compiler_is_replaced);
+    tcase_add_test(tc, a_wrong_fused_form_is_left_out);
     tcase_add_loop_test(tc, a_fused_kernel_that_kills_twice_is_replaced, 0, 2);
     tcase_add_test(tc, a_kernel_that_never_returns_is_replaced);
     tcase_add_test(tc, without_a_kernel_the_command_stops);
