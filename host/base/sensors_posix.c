@@ -198,10 +198,13 @@ void pn_sensors_read(pn_sensors *out, const char *pci)
     }
 }
 
-double pn_sensors_joules(const pn_sensors *from, const pn_sensors *to)
+double pn_sensors_watts(const pn_sensors *from, const pn_sensors *to, double seconds)
 {
+    if (from->source != PN_POWER_RAPL) {
+        return (from->watts + to->watts) / 2;
+    }
     const double joules = to->joules - from->joules;
-    return joules < 0 ? joules + to->wrap : joules;
+    return (joules < 0 ? joules + to->wrap : joules) / seconds;
 }
 
 /* ---- other work ---- */

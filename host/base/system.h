@@ -40,8 +40,8 @@ typedef struct pn_sensors {
 /* `pci` is the address of the GPU that computes; "": the CPU does. A GPU's board is known from its
  * own sensors only, a CPU's package from RAPL; a battery that is being used stands for either. */
 void pn_sensors_read(pn_sensors *out, const char *pci);
-/* Joules between two readings of RAPL. */
-double pn_sensors_joules(const pn_sensors *from, const pn_sensors *to);
+/* Watts between two readings: of RAPL what was used in these seconds, else the mean of both. */
+double pn_sensors_watts(const pn_sensors *from, const pn_sensors *to, double seconds);
 
 /* CPU time of all cores since the start that neither idled nor was this process's, in seconds: of
  * other processes, of the kernel for them, and what a hypervisor took. NAN where nobody tells. */

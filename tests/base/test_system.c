@@ -101,10 +101,10 @@ START_TEST(a_package_with_rapl)
     ck_assert_double_eq(a.joules, 7);
     put("sys/class/powercap/intel-rapl:0/energy_uj", "9500000\n");
     pn_sensors_read(&b, "");
-    ck_assert_double_eq_tol(pn_sensors_joules(&a, &b), 2.5, 1e-9);
+    ck_assert_double_eq_tol(pn_sensors_watts(&a, &b, 0.5), 5, 1e-9);
     put("sys/class/powercap/intel-rapl:0/energy_uj", "1000000\n");
     pn_sensors_read(&b, "");
-    ck_assert_double_eq_tol(pn_sensors_joules(&a, &b), 4, 1e-9);
+    ck_assert_double_eq_tol(pn_sensors_watts(&a, &b, 2), 2, 1e-9);
 }
 END_TEST
 
@@ -140,6 +140,9 @@ START_TEST(a_battery_only_while_it_is_used)
     pn_sensors_read(&s, "");
     ck_assert_int_eq(s.source, PN_POWER_BATTERY);
     ck_assert_double_eq_tol(s.watts, 12, 1e-9);
+    pn_sensors later = s;
+    later.watts = 16;
+    ck_assert_double_eq_tol(pn_sensors_watts(&s, &later, 3), 14, 1e-9);
 }
 END_TEST
 

@@ -35,6 +35,8 @@ typedef struct bench_limits {
 typedef struct bench_row {
     size_t device; /* in bench_rows.devices */
     pencl_bench_options how;
+    bool may_halve; /* its size is a default, which a slow device cannot keep to */
+    int halved;
     pencl_bench_result result;
     int64_t threads; /* worker threads of a CPU device; 0 on others */
     double load_ms;

@@ -192,14 +192,59 @@ static void add_shares(json_t *to, const pencl_bench_result *r, const bench_limi
     set(to, "cached", json_boolean(r->cached));
 }
 
-static void add_flags(json_t *to, const pencl_bench_result *r)
+static void add_flags(json_t *to, const bench_row *row, const bench_limits *l)
 {
+    char reasons[PENCL_BENCH_REASONS][PENCL_BENCH_REASON];
+    const int n = pencl_bench_unstable(reasons, &row->result, l->measured ? &l->before : NULL,
+                                       l->measured ? &l->after : NULL);
     json_t *flags = json_array();
-    if (r->cached) {
-        json_array_append_new(flags, json_string("cached"));
+    json_t *why = json_array();
+    const struct flag {
+        const char *name;
+        bool set;
+    } all[] = {
+        {"short", row->halved != 0},
+        {"cached", row->result.cached != 0},
+        {"unstable", n > 0},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i].set) {
+            json_array_append_new(flags, json_string(all[i].name));
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        json_array_append_new(why, json_string(reasons[i]));
     }
     set(to, "flags", flags);
-    set(to, "unstable", json_array());
+    set(to, "unstable", why);
+}
+
+/* ---- sensors ---- */
+
+/* {"before", "after"}: of the first round and the last one; null when no sensor tells. */
+static json_t *pair(double before, double after)
+{
+    return isnan(before)
+               ? json_null()
+               : json_pack("{s:o, s:o}", "before", number(before), "after", number(after));
+}
+
+static void add_sensors(json_t *to, const pencl_bench_result *r)
+{
+    const pencl_bench_round_info *first = &r->rounds[0];
+    const pencl_bench_round_info *last = &r->rounds[r->n_rounds - 1];
+    double watts = 0;
+    for (int i = 0; i < r->n_rounds; i++) {
+        watts += r->rounds[i].watts / r->n_rounds;
+    }
+    set(to, "clock_mhz", pair(first->clock_mhz[0], last->clock_mhz[1]));
+    set(to, "temperature_c", pair(first->temperature_c[0], last->temperature_c[1]));
+    set(to, "power",
+        r->power == NULL ? json_null()
+                         : json_pack("{s:o, s:o, s:s}", "watts", number(watts), "idle_watts",
+                                     number(r->idle_watts), "source", r->power));
+    set(to, "joules_per_token",
+        r->power == NULL ? json_null() : number((watts - r->idle_watts) / r->median_ts));
 }
 
 json_t *bench_record(const bench_rows *rows, const bench_row *row, const bench_settings *s)
@@ -218,10 +263,7 @@ json_t *bench_record(const bench_rows *rows, const bench_row *row, const bench_s
     set(to, "quant", json_text(row->model.file_type));
     set(to, "device", device_json(&row->on));
     set(to, "host", host_json(&rows->host, &row->on));
-    set(to, "clock_mhz", json_null());
-    set(to, "temperature_c", json_null());
-    set(to, "power", json_null());
-    set(to, "joules_per_token", json_null());
+    add_sensors(to, r);
     add_limits(to, &rows->limits[row->device]);
     add_shares(to, r, &rows->limits[row->device]);
     set(to, "load_ms", json_real(row->load_ms));
@@ -237,7 +279,7 @@ json_t *bench_record(const bench_rows *rows, const bench_row *row, const bench_s
     set(to, "ci95_ts", json_pack("[f, f]", r->ci95_ts[0], r->ci95_ts[1]));
     set_whole(to, "median_ns", r->median_ns);
     set(to, "rounds", rounds_json(r));
-    add_flags(to, r);
+    add_flags(to, row, &rows->limits[row->device]);
     return to;
 }
 

@@ -11,12 +11,19 @@ enum { LIST_MAX = 16, MOST_TOKENS = 1 << 24, MOST_BATCH = 256 };
 typedef struct list {
     int64_t items[LIST_MAX];
     int n;
+    bool is_default;
 } list;
 
-/* "512,1024" */
-static int read_list(list *out, const char *name, const char *text, int64_t least, int64_t most)
+/* "512,1024"; `text` NULL: the default. */
+static int read_list(list *out,
+                     const char *name,
+                     const char *text,
+                     const char *otherwise,
+                     int64_t least,
+                     int64_t most)
 {
-    *out = (list){{0}, 0};
+    *out = (list){.is_default = text == NULL};
+    text = text != NULL ? text : otherwise;
     for (const char *at = text; at != NULL; at = strchr(at, ','), at += at != NULL) {
         char number[24] = "";
         const size_t length = strcspn(at, ",");
@@ -47,31 +54,27 @@ typedef struct lists {
 
 static int read_lists(lists *out, const bench_settings *s)
 {
-    int status = read_list(&out->prompts, "-p/--n-prompt", s->prompts != NULL ? s->prompts : "512",
-                           0, MOST_TOKENS);
+    int status = read_list(&out->prompts, "-p/--n-prompt", s->prompts, "512", 0, MOST_TOKENS);
     if (status == EXIT_DONE) {
-        status =
-            read_list(&out->gens, "-n/--n-gen", s->gens != NULL ? s->gens : "128", 0, MOST_TOKENS);
+        status = read_list(&out->gens, "-n/--n-gen", s->gens, "128", 0, MOST_TOKENS);
     }
     if (status == EXIT_DONE) {
-        status =
-            read_list(&out->depths, "--depth", s->depths != NULL ? s->depths : "0", 0, MOST_TOKENS);
+        status = read_list(&out->depths, "--depth", s->depths, "0", 0, MOST_TOKENS);
     }
     if (status == EXIT_DONE) {
-        status = read_list(&out->batches, "--batch", s->batches != NULL ? s->batches : "1", 1,
-                           MOST_BATCH);
+        status = read_list(&out->batches, "--batch", s->batches, "1", 1, MOST_BATCH);
     }
     return status;
 }
 
-static bool add_row(bench_rows *to, size_t device, const pencl_bench_options *how)
+static bool add_row(bench_rows *to, size_t device, const pencl_bench_options *how, const list *from)
 {
     bench_row *rows = realloc(to->rows, (to->n + 1) * sizeof *rows);
     if (rows == NULL) {
         return false;
     }
     to->rows = rows;
-    rows[to->n++] = (bench_row){.device = device, .how = *how};
+    rows[to->n++] = (bench_row){.device = device, .how = *how, .may_halve = from->is_default};
     return true;
 }
 
@@ -82,12 +85,12 @@ static bool add_tests(bench_rows *to, size_t device, const lists *l, pencl_bench
     for (int i = 0; ok && i < l->prompts.n; i++) {
         how.n_prompt = l->prompts.items[i];
         how.n_gen = 0;
-        ok = how.n_prompt == 0 || add_row(to, device, &how);
+        ok = how.n_prompt == 0 || add_row(to, device, &how, &l->prompts);
     }
     for (int i = 0; ok && i < l->gens.n; i++) {
         how.n_prompt = 0;
         how.n_gen = l->gens.items[i];
-        ok = how.n_gen == 0 || add_row(to, device, &how);
+        ok = how.n_gen == 0 || add_row(to, device, &how, &l->gens);
     }
     return ok;
 }

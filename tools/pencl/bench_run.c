@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SAMPLE_SECONDS 8.0 /* no longer, unless the size of the test was asked for */
+
 typedef struct runner {
     bench_rows *rows;
     const bench_settings *s;
@@ -145,7 +147,14 @@ static int measure(runner *r, bench_row *row, int64_t round)
         return status;
     }
     show(r, row, round);
-    pencl_status st = pencl_bench_round(&row->result, r->w.model, &row->how);
+    pencl_status st = PENCL_OK;
+    if (row->may_halve) {
+        st = pencl_bench_shorten(&row->how, &row->halved, r->w.model, SAMPLE_SECONDS);
+        row->may_halve = false;
+    }
+    if (st == PENCL_OK) {
+        st = pencl_bench_round(&row->result, r->w.model, &row->how);
+    }
     wipe(r);
     row->memory = pencl_device_peak_bytes(r->w.device);
     return st == PENCL_OK ? EXIT_DONE : work_failed(&r->w);
