@@ -395,17 +395,26 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_selftest(pencl_device *device,
 
 /* ---- limits ---- */
 
-/* What a device can do at most, measured: the fastest of a few samples. */
+/* What a device can do at most, measured: the fastest form of a kernel, the fastest of its samples.
+ */
 typedef struct pencl_limits {
     double read_gbs;     /* 1e9 bytes a second, by a plain sum */
     uint64_t read_bytes; /* it was over: four times the last cache, less on slow or small devices */
     double fma_gflops;   /* float32, a multiplication and an addition as two */
-    double launch_us;    /* of a launch, many of them queued */
+    double fma_half_gflops; /* the same of half; 0: the device has none */
+    double dot8_gops;       /* products of bytes and their sums; 0: no packed dot product */
+    double launch_us;       /* of a launch, many of them queued */
 } pencl_limits;
 
 /* Takes a second or a few. E_UNSUPPORTED on `ref`. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_device_measure(pencl_limits *out,
                                                             pencl_device *device);
+/* Reading again and again as much as there is in `bytes`, such as a model's weights: the largest
+ * power of two below, 1 MiB to 1 GiB. What fits a cache comes from there. E_UNSUPPORTED on `ref`.
+ */
+PENCL_API PENCL_NODISCARD pencl_status pencl_device_measure_reads(double *gbs,
+                                                                  pencl_device *device,
+                                                                  uint64_t bytes);
 
 /* ---- memory ---- */
 
