@@ -13,6 +13,7 @@
 #include "pencl/lm.h"
 #include "pencl/machine.h"
 #include "pencl/model.h"
+#include "pencl/profile.h"
 #include "pencl/select.h"
 #include "pencl/study.h"
 #include "pencl/text.h"
