@@ -58,7 +58,7 @@ static void add_input(void *user, pn_operand *o)
     }
     double bytes = (double)pn_spec_bytes(&o->view.spec) * share_in_use(&o->view.spec, s->filled);
     bool looked_up = (call->def->flags & PN_OP_GATHER) != 0 || call->def == &pn_op_lookup;
-    if (looked_up && s->n_seen == 1) {
+    if (looked_up) {
         double all = (double)pn_spec_count(&o->view.spec);
         double read = (double)pn_spec_count(&call->out);
         bytes *= all > read ? read / all : 1;
@@ -78,16 +78,27 @@ static double written(const pn_task *t, int part)
 }
 
 /* Weights of all parts: the anchor's call tells of the first alone. */
-static double products(const pn_task *t)
+static void count_weights(pn_cost *cost, const pn_task *t)
 {
-    double tokens = 0;
-    double weights = 0;
     for (int i = 1; i < t->n_in && t->in[i].store != NULL; i++) {
         const pn_matrix *m = &t->in[i].store->matrix;
-        weights += (double)m->rows * (double)m->cols;
-        tokens = (double)pn_spec_count(&t->in[0].view.spec) / (double)m->cols;
+        cost->weights += (double)m->rows * (double)m->cols;
+        cost->tokens = (double)pn_spec_count(&t->in[0].view.spec) / (double)m->cols;
+        cost->dtype = m->dtype;
     }
-    return 2 * weights * tokens;
+}
+
+/* As the op says, of the slots in use. */
+static double anchor_flops(const pn_task *t, int64_t filled)
+{
+    double flops = t->call->def->flops != NULL ? t->call->def->flops(t->call) : 0;
+    for (int i = 0; i < t->n_in; i++) {
+        double share = share_in_use(&t->in[i].view.spec, filled);
+        if (share < 1) {
+            return flops * share;
+        }
+    }
+    return flops;
 }
 
 pn_cost pn_task_cost(const pn_task *t, int64_t filled)
@@ -102,17 +113,9 @@ pn_cost pn_task_cost(const pn_task *t, int64_t filled)
         double steps = t->program[p] != NULL ? t->program[p]->n_steps : 0;
         cost.flops += steps * (double)pn_spec_count(&t->out[p].view.spec);
     }
-    double anchor = t->call->def == &pn_op_matmul ? products(t) : 0;
-    if (anchor == 0 && t->call->def->flops != NULL) {
-        anchor = t->call->def->flops(t->call);
-        for (int i = 0; i < t->n_in; i++) {
-            double share = share_in_use(&t->in[i].view.spec, filled);
-            if (share < 1) {
-                anchor *= share;
-                break;
-            }
-        }
+    if (t->call->def == &pn_op_matmul) {
+        count_weights(&cost, t);
     }
-    cost.flops += anchor;
+    cost.flops += cost.weights > 0 ? 2 * cost.weights * cost.tokens : anchor_flops(t, filled);
     return cost;
 }

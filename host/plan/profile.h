@@ -7,7 +7,10 @@
 
 typedef struct pn_cost {
     double bytes;
-    double flops; /* steps of elementwise programs count one each */
+    double flops;   /* steps of elementwise programs count one each */
+    double weights; /* stored ones that are multiplied, each by so many tokens */
+    double tokens;
+    pencl_dtype dtype; /* of the weights */
 } pn_cost;
 /* `filled`: slots of the caches that are in use. */
 pn_cost pn_task_cost(const pn_task *t, int64_t filled);

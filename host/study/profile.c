@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEAST_SHARE 0.01 /* of a step, that launches take on any device */
+
 enum { MOST_TOKENS = 512, LABEL = 128 };
 
 struct pencl_profile {
@@ -110,7 +112,10 @@ static void describe(pencl_profile *p, const run *r, int i)
                                        .path = path,
                                        .launches = launches_of(r->plan, i),
                                        .bytes = cost.bytes,
-                                       .flops = cost.flops};
+                                       .flops = cost.flops,
+                                       .weights = cost.weights,
+                                       .tokens = cost.tokens,
+                                       .dtype = cost.dtype};
 }
 
 static pencl_status take_nodes(pencl_profile *p, const run *r)
@@ -164,14 +169,14 @@ static pencl_status time_steps(pencl_profile *p, const run *r, double *room)
     return PENCL_OK;
 }
 
-static bool all_zero(const pn_task_time *times, int n)
+/* Some drivers tell times that cannot be: none at all, or a ns for each launch. */
+static bool impossible(const pencl_profile *p, const pn_task_time *times)
 {
-    for (int i = 0; i < n; i++) {
-        if (times[i].ns > 0) {
-            return false;
-        }
+    double sum = 0;
+    for (int i = 0; i < p->n; i++) {
+        sum += times[i].ns;
     }
-    return true;
+    return sum < LEAST_SHARE * p->step_us * 1e3;
 }
 
 /* times[repetition][task] */
@@ -182,7 +187,7 @@ static pencl_status time_nodes(pencl_profile *p, const run *r, pn_task_time *tim
         pn_task_time *row = times + (size_t)i * (size_t)p->n;
         PENCL_TRY(stopped(r));
         PENCL_TRY(pn_plan_profile(r->plan, row, p->by_clock != 0));
-        if (i == 0 && p->by_clock == 0 && all_zero(row, p->n)) {
+        if (i == 0 && p->by_clock == 0 && impossible(p, row)) {
             p->by_clock = 1;
             memset(row, 0, (size_t)p->n * sizeof *row);
             PENCL_TRY(pn_plan_profile(r->plan, row, true));
@@ -274,4 +279,22 @@ pencl_profile_total pencl_profile_sum(const pencl_profile *profile)
         sum.flops += node->flops;
     }
     return sum;
+}
+
+pencl_dtype pencl_profile_dtype(const pencl_profile *profile)
+{
+    double most = 0;
+    pencl_dtype dtype = PENCL_F32;
+    for (int i = 0; i < profile->n; i++) {
+        double all = 0;
+        for (int k = 0; k < profile->n; k++) {
+            all +=
+                profile->nodes[k].dtype == profile->nodes[i].dtype ? profile->nodes[k].weights : 0;
+        }
+        if (all > most) {
+            most = all;
+            dtype = profile->nodes[i].dtype;
+        }
+    }
+    return dtype;
 }

@@ -17,6 +17,7 @@
 #include "pencl/profile.h"
 #include "pencl/select.h"
 #include "pencl/study.h"
+#include "pencl/sustain.h"
 #include "pencl/text.h"
 #include "pencl/value.h"
 #include "pencl/variable.h"

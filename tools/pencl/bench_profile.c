@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pencl bench --profile: where the time of a step goes, by operation, by layer, by node. */
-#include "bench_profile.h"
+#include "bench_look.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,13 +31,13 @@ static void by_op(char name[NAME], const pencl_profile_node *node)
     snprintf(name, NAME, "%s | %s", node->label, node->kernel);
 }
 
-/* "transformer/block_3" of "transformer/block_3/attention": what repeats is one layer. */
+/* ".sublayers[3]" of ".sublayers[3].sublayers[0].delta": a child of the model. */
 static void by_layer(char name[NAME], const pencl_profile_node *node)
 {
     snprintf(name, NAME, "%s", node->path[0] != '\0' ? node->path : "(none)");
-    char *number = strpbrk(name, "0123456789");
-    if (number != NULL) {
-        number[strspn(number, "0123456789")] = '\0';
+    char *end = strchr(name, ']');
+    if (end != NULL) {
+        end[1] = '\0';
     }
 }
 
@@ -178,47 +178,20 @@ static json_t *profile_json(const work *w, const pencl_profile *p, const pencl_p
                      "launches", t.launches, "bytes", t.bytes, "flops", t.flops, "nodes", nodes);
 }
 
-/* ---- the steps ---- */
-
-int64_t profile_step(int64_t n_tokens)
+int bench_profile(work *w, const bench_row *row, const bench_settings *s, json_t *to)
 {
-    int64_t n = 1;
-    while (2 * n <= n_tokens && n < 512) {
-        n *= 2;
-    }
-    return n;
-}
-
-static int profile_one(work *w, int64_t n_tokens, int64_t depth, json_t *rows)
-{
-    pencl_profile_options o = PENCL_PROFILE_OPTIONS_INIT;
+    pencl_profile_options o = bench_step(row);
     pencl_profile *p = NULL;
-    o.n_tokens = n_tokens;
-    o.depth = depth;
-    o.matmul = w->on->matmul;
-    o.stopped = work_stopped;
+    o.repetitions = s->repetitions > o.repetitions ? (int)s->repetitions : o.repetitions;
     if (pencl_profile_new(&p, work_lm(w), &o) != PENCL_OK) {
         return work_failed(w);
     }
     int status = EXIT_DONE;
-    if (rows != NULL) {
-        json_array_append_new(rows, profile_json(w, p, &o));
+    if (to != NULL) {
+        json_array_append_new(to, profile_json(w, p, &o));
     } else {
         status = print_profile(w, p, &o);
     }
     pencl_profile_free(p);
-    return status;
-}
-
-int bench_profile(work *w, const profile_steps *s, json_t *rows)
-{
-    int status = EXIT_DONE;
-    if (s->n_prompt > 0) {
-        status = profile_one(w, profile_step(s->n_prompt), s->depth, rows);
-    }
-    if (status == EXIT_DONE && s->n_gen > 0) {
-        /* in the middle of the test */
-        status = profile_one(w, 1, s->depth + s->n_gen / 2, rows);
-    }
     return status;
 }
