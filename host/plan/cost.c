@@ -67,21 +67,24 @@ static void add_input(void *user, pn_operand *o)
 }
 
 /* What a part writes: into a cache the new rows alone. */
-static double written(const pn_task *t, int part)
+static const pn_spec *written(const pn_task *t, int part)
 {
     const pn_pw *program = t->program[part];
     const pn_op_call *last = program != NULL && program->n_steps > 0
                                  ? program->step[program->n_steps - 1].call
                                  : t->call;
     bool cache = (last->def->flags & PN_OP_CACHE) != 0;
-    return (double)pn_spec_bytes(cache ? &last->in[1] : &t->out[part].view.spec);
+    return cache ? &last->in[1] : &t->out[part].view.spec;
 }
 
-/* Weights of all parts: the anchor's call tells of the first alone. */
+/* Weights of all parts: the anchor's call tells of the first alone. Caches are none. */
 static void count_weights(pn_cost *cost, const pn_task *t)
 {
     for (int i = 1; i < t->n_in && t->in[i].store != NULL; i++) {
         const pn_matrix *m = &t->in[i].store->matrix;
+        if (pn_spec_find(&t->in[i].view.spec, PENCL_AXIS_KV_SEQ) >= 0) {
+            continue;
+        }
         cost->weights += (double)m->rows * (double)m->cols;
         cost->tokens = (double)pn_spec_count(&t->in[0].view.spec) / (double)m->cols;
         cost->dtype = m->dtype;
@@ -109,9 +112,10 @@ pn_cost pn_task_cost(const pn_task *t, int64_t filled)
     pn_task_inputs(&task, add_input, &s);
     cost.bytes = s.bytes;
     for (int p = 0; p < (t->joint ? 1 : t->n_parts); p++) {
-        cost.bytes += written(t, p);
+        const pn_spec *to = written(t, p);
         double steps = t->program[p] != NULL ? t->program[p]->n_steps : 0;
-        cost.flops += steps * (double)pn_spec_count(&t->out[p].view.spec);
+        cost.bytes += (double)pn_spec_bytes(to);
+        cost.flops += steps * (double)pn_spec_count(to);
     }
     if (t->call->def == &pn_op_matmul) {
         count_weights(&cost, t);
