@@ -66,9 +66,13 @@ enqueue_piece(pn_kernel *k, const pn_range *range, const cut *c, size_t from, si
         offset[c->axis] = from * unit;
         global[c->axis] = n * unit;
     }
+    cl_event *event = pn_times_next(d);
     PN_CL(d, clEnqueueNDRangeKernel, d->queue, k->kernel, (cl_uint)range->dims,
           from > 0 ? offset : NULL, global, range->local[0] > 0 ? range->local : NULL, 0, NULL,
-          NULL);
+          event);
+    if (event != NULL) {
+        pn_times_launched(d, event);
+    }
     return PENCL_OK;
 }
 
