@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What bench does with rows and with files of them. */
+#include "bench_files.h"
+
+#include "bench_rows.h"
+#include "output.h"
+#include "work.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool two_files(const char *spec)
+{
+    return spec != NULL && strchr(spec, ',') != NULL;
+}
+
+bool bench_files_only(const bench_files *f)
+{
+    return f->history || f->merge || two_files(f->compare);
+}
+
+/* Shares and shows rows in the ways that were asked for; a table if there was none. */
+static int show(const bench_files *f, const json_t *rows, bool table)
+{
+    int status = EXIT_DONE;
+    if (f->share != NULL) {
+        status = bench_share(rows, f->share);
+    }
+    if (status == EXIT_DONE && f->html != NULL) {
+        json_t *sorted = bench_sorted(rows, f->sort);
+        status = bench_page(sorted, f->html);
+        json_decref(sorted);
+    }
+    if (status == EXIT_DONE && table && (f->md || (f->share == NULL && f->html == NULL))) {
+        json_t *sorted = bench_sorted(rows, f->sort);
+        if (f->json) {
+            return print_json(sorted);
+        }
+        bench_table(sorted);
+        json_decref(sorted);
+    }
+    return status;
+}
+
+static int merge(const bench_files *f, const words *rest)
+{
+    if (rest->n == 0) {
+        return usage_error("bench", "--merge needs files: pencl bench --merge A.json B.json");
+    }
+    json_t *rows = rows_read_all(rest->items, (size_t)rest->n);
+    int status = rows != NULL ? show(f, rows, true) : EXIT_FAILED;
+    json_decref(rows);
+    return status;
+}
+
+int bench_files_run(const bench_files *f, const words *rest)
+{
+    if (f->merge) {
+        return merge(f, rest);
+    }
+    if (rest->n > 0) {
+        return usage_error("bench", "\"%s\": files are taken by --merge only", rest->items[0]);
+    }
+    if (f->history) {
+        json_t *rows = bench_kept();
+        int status = f->share != NULL || f->html != NULL ? show(f, rows, false)
+                                                         : bench_list(rows, f->json);
+        json_decref(rows);
+        return status;
+    }
+    return bench_compare(f->compare, NULL, f->json);
+}
+
+int bench_files_finish(const bench_files *f, const json_t *rows)
+{
+    if (json_array_size(rows) == 0) {
+        return EXIT_DONE;
+    }
+    int status = show(f, rows, false);
+    if (f->compare != NULL) {
+        int compared = bench_compare(f->compare, rows, f->json);
+        status = status == EXIT_DONE ? compared : status;
+    }
+    bench_keep(rows);
+    return status;
+}
