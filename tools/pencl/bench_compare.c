@@ -2,7 +2,7 @@
 /* What changed beyond noise between two sets of rows. */
 #include "bench_files.h"
 #include "bench_match.h"
-#include "bench_rows.h"
+#include "bench_read.h"
 #include "output.h"
 #include "pencl/history.h"
 

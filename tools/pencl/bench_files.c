@@ -2,7 +2,7 @@
 /* What bench does with rows and with files of them. */
 #include "bench_files.h"
 
-#include "bench_rows.h"
+#include "bench_read.h"
 #include "output.h"
 #include "work.h"
 
@@ -36,7 +36,7 @@ static int show(const bench_files *f, const json_t *rows, bool table)
         if (f->json) {
             return print_json(sorted);
         }
-        bench_table(sorted);
+        bench_ranking(sorted);
         json_decref(sorted);
     }
     return status;

@@ -44,7 +44,7 @@ int bench_files_run(const bench_files *f, const words *rest);
 /* After measuring: keeps the rows, then shares, shows and compares them as asked. */
 int bench_files_finish(const bench_files *f, const json_t *rows);
 
-/* ---- bench_compare.c, bench_history.c, bench_share.c, bench_table.c, bench_page.c ---- */
+/* ---- bench_compare.c, bench_history.c, bench_share.c, bench_ranking.c, bench_page.c ---- */
 
 /* `measured` NULL: `spec` names two files. */
 int bench_compare(const char *spec, const json_t *measured, bool json);
@@ -53,7 +53,7 @@ json_t *bench_kept(void); /* every row that was kept, oldest first */
 int bench_list(const json_t *rows, bool json);
 int bench_share(const json_t *rows, const char *path);
 json_t *bench_sorted(const json_t *rows, const char *by);
-void bench_table(const json_t *rows);
+void bench_ranking(const json_t *rows);
 int bench_page(const json_t *rows, const char *path);
 
 #endif

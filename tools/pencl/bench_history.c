@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that were measured before on this machine. */
 #include "bench_files.h"
-#include "bench_rows.h"
+#include "bench_read.h"
 #include "output.h"
 #include "pencl/history.h"
 

@@ -2,7 +2,7 @@
 /* Which rows may be compared, and what else differs between them. */
 #include "bench_match.h"
 
-#include "bench_rows.h"
+#include "bench_read.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 /* Rows to publish. Only fields that are known are kept, and their texts lose what belongs to a
  * person or to one single machine: its name, its user, paths, UUIDs, serial numbers. */
 #include "bench_files.h"
-#include "bench_rows.h"
+#include "bench_read.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads rows of measurements and says what they are of. */
-#include "bench_rows.h"
+#include "bench_read.h"
 
 #include "command.h"
 

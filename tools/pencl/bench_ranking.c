@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of many machines as one table: the same work together, the best device first. */
 #include "bench_files.h"
-#include "bench_rows.h"
+#include "bench_read.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -157,7 +157,7 @@ static void print_row(const json_t *row)
            remarks(remark, sizeof remark, row));
 }
 
-void bench_table(const json_t *rows)
+void bench_ranking(const json_t *rows)
 {
     printf("| model | test | device | through | t/s (95 %%) | of reading | of FMA | J/token | |\n"
            "| --- | --- | --- | --- | ---: | ---: | ---: | ---: | --- |\n");
