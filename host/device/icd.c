@@ -3,6 +3,7 @@
 #include "device/icd.h"
 
 #include "base/os.h"
+#include "base/system.h"
 #include "device/loader.h"
 
 #include <stdio.h>
@@ -26,12 +27,11 @@ static const char *folder(char room[PN_PATH_MAX])
     if (set == NULL) {
         set = pn_get_env("OPENCL_VENDOR_PATH");
     }
-    const char *root = pn_get_env("PENCL_ROOT");
-    if (set == NULL && root != NULL) {
-        snprintf(room, PN_PATH_MAX, "%s%s", root, DEFAULT_FOLDER);
+    if (set == NULL) {
+        snprintf(room, PN_PATH_MAX, "%s%s", pn_root(), DEFAULT_FOLDER);
         return room;
     }
-    return set != NULL ? set : DEFAULT_FOLDER;
+    return set;
 }
 
 /* The first line of the file, without blanks at its end. */

@@ -4,6 +4,7 @@
 
 #include "base/journal.h"
 #include "base/os.h"
+#include "base/system.h"
 #include "device/icd.h"
 #include "device/loader.h"
 
@@ -28,12 +29,6 @@ const pn_gpu_maker *pn_gpu_maker_find(uint32_t vendor)
         }
     }
     return NULL;
-}
-
-static const char *root(void)
-{
-    const char *set = pn_get_env("PENCL_ROOT");
-    return set != NULL ? set : "";
 }
 
 /* The next line of a list of names; NULL behind the last. */
@@ -93,7 +88,7 @@ static bool look_at_bus(pencl_machine *m, const pencl_device_list *list)
     char name[32];
     pn_text names = {0};
     bool ok = true;
-    snprintf(bus, sizeof bus, "%s/sys/bus/pci/devices", root());
+    snprintf(bus, sizeof bus, "%s/sys/bus/pci/devices", pn_root());
     if (!pn_list_folder(&names, bus)) {
         return true; /* no PCI here, or no permission to look at it */
     }
@@ -130,7 +125,7 @@ static bool look_at_nodes(pencl_machine *m)
     char name[64];
     pn_text names = {0};
     bool ok = true;
-    snprintf(folder, sizeof folder, "%s/dev/dri", root());
+    snprintf(folder, sizeof folder, "%s/dev/dri", pn_root());
     if (!pn_list_folder(&names, folder)) {
         return true;
     }

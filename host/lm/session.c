@@ -10,7 +10,6 @@
 enum {
     DEFAULT_CONTEXT = 4096,
     FIRST_SLOTS = 256, /* tokens; doubled as the sequence grows */
-    CHUNK = 512,       /* tokens computed at once of a long prompt */
     PADDED = 32        /* up to here a step is padded rather than split */
 };
 
@@ -52,7 +51,7 @@ static pencl_session *new_session(pencl_lm *lm, const pn_spec *batch, int64_t co
 
 pencl_status pn_session_open(pencl_session **out, pencl_lm *lm, const pn_session_config *c)
 {
-    if (c->context < 1 || c->context > INT32_MAX - CHUNK) {
+    if (c->context < 1 || c->context > INT32_MAX - PN_SESSION_CHUNK) {
         return PN_FAIL(lm->ctx, PENCL_E_ARG, "a context of %" PRId64 " tokens", c->context);
     }
     pencl_session *s = new_session(lm, &c->batch, c->context);
@@ -144,11 +143,10 @@ void pencl_session_cancel(pencl_session *s)
 
 /* ---- steps ---- */
 
-/* How many tokens the next step's plan is made for. */
-static int64_t step_size(int64_t left)
+int64_t pn_session_step_size(int64_t left)
 {
-    if (left >= CHUNK) {
-        return CHUNK;
+    if (left >= PN_SESSION_CHUNK) {
+        return PN_SESSION_CHUNK;
     }
     int64_t size = 1;
     while (size < left) {
@@ -248,7 +246,7 @@ run_steps(pencl_session *s, const pn_feed *feed, pn_take_logits *take, void *use
 {
     for (int64_t done = 0; done < feed->n;) {
         int64_t left = feed->n - done;
-        int64_t size = feed->side.n > 0 ? left : step_size(left);
+        int64_t size = feed->side.n > 0 ? left : pn_session_step_size(left);
         pn_chunk c = {.first = done, .n = size < left ? size : left, .rows = size};
         if (atomic_load(&s->cancelled)) {
             return PN_FAIL(s->lm->ctx, PENCL_E_CANCELLED, "cancelled");

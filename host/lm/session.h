@@ -8,6 +8,8 @@
 
 #include <stdatomic.h>
 
+enum { PN_SESSION_CHUNK = 512 }; /* tokens computed at once of a long prompt */
+
 /* Rows of a captured value, gathered over the chunks of a feed. */
 typedef struct pn_captured {
     char *name;
@@ -64,6 +66,9 @@ typedef pencl_status pn_take_logits(void *user, const pn_chunk *chunk);
 /* Appends, chunk by chunk. Nothing is appended when it fails: E_CACHE_FULL before any write, ... */
 pencl_status
 pn_session_run(pencl_session *s, const pn_feed *feed, pn_take_logits *take, void *user);
+
+/* How many tokens the next step's plan is made for, when so many are left. */
+int64_t pn_session_step_size(int64_t left);
 
 /* session_plan.c: a plan for so many new tokens, with the feed's side inputs and wanted logits,
  * over the present caches and bound to them. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Measures every kernel candidate on the cases of the table of operations. */
-#include "pencl/study.h"
+#include "pencl/bench.h"
 
 #include "base/os.h"
 #include "op/case.h"

@@ -6,6 +6,7 @@
 #include "pencl/array.h"
 #include "pencl/axes.h"
 #include "pencl/base.h"
+#include "pencl/bench.h"
 #include "pencl/context.h"
 #include "pencl/generate.h"
 #include "pencl/graph.h"

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Measurements: how fast a model and single operations run on a device.
+/* What is learned of models and devices from outside: scores, values inside, what changes them,
+ * whether kernels are right, how fast a device can be. Speed: bench.h.
  *
- *     pencl_bench_options o = PENCL_BENCH_OPTIONS_INIT;
- *     o.n_prompt = 512;
- *     pencl_bench_result r;
- *     pencl_status st = pencl_bench_model(&r, model, &o);
- *     if (!st) printf("%.2f t/s +- %.2f\n", r.avg_ts, r.stddev_ts);
- *     pencl_bench_result_free(&r);
+ *     const int32_t ids[3] = {504, 3575, 282};
+ *     pencl_token_score scores[3];
+ *     pencl_status st = pencl_score(scores, lm, ids, 3, NULL);
+ *     if (!st) printf("%.3f\n", scores[2].log_prob);
  */
 #ifndef PENCL_STUDY_H
 #define PENCL_STUDY_H
@@ -16,43 +15,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* ---- models ---- */
-
-/* One test: n_prompt tokens fed at once to an empty session (n_gen 0), or n_gen tokens fed one by
- * one (n_prompt 0). Emptying the session is not timed, nor is one warm-up before the samples. */
-typedef struct pencl_bench_options {
-    int64_t n_prompt;
-    int64_t n_gen;
-    int repetitions;            /* samples; at least 1 */
-    const char *matmul;         /* as in pencl_session_options */
-    int (*stopped)(void *user); /* asked between samples: non-zero gives E_CANCELLED; or NULL */
-    void *user;
-} pencl_bench_options;
-#define PENCL_BENCH_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        .repetitions = 5                                                                           \
-    }
-
-typedef struct pencl_bench_result {
-    int64_t n_prompt;
-    int64_t n_gen;
-    char test_time[32]; /* UTC, ISO 8601, when the first sample began */
-    int n_samples;
-    uint64_t *samples_ns; /* freed by pencl_bench_result_free */
-    double *samples_ts;   /* tokens a second of each sample; the same */
-    double avg_ns;
-    double stddev_ns; /* of the samples: 0 when there is one */
-    double avg_ts;
-    double stddev_ts;
-} pencl_bench_result;
-
-/* The tokens are made up, the same ones on every machine. E_ARG when not exactly one of n_prompt
- * and n_gen is given. */
-PENCL_API PENCL_NODISCARD pencl_status pencl_bench_model(pencl_bench_result *out,
-                                                         pencl_model *model,
-                                                         const pencl_bench_options *options);
-PENCL_API void pencl_bench_result_free(pencl_bench_result *result);
 
 /* ---- scores ---- */
 
@@ -323,35 +285,6 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_patch_table(pencl_array **out,
 /* Logits [vocabulary] of the unchanged model; and, without a sweep, of the changed one (else NULL).
  * Borrowed. */
 PENCL_API const float *pencl_patch_logits(const pencl_patch *patch, int changed);
-
-/* ---- operations ---- */
-
-/* One kernel candidate on one case of an operation. Texts are valid during the call of `row`. */
-typedef struct pencl_bench_op {
-    const char *op;
-    const char *name;   /* of the case: "odd width" */
-    const char *kernel; /* "rms_norm_row"; "reference" on `ref` */
-    double ns;          /* of one run, the fastest of the samples */
-    double bytes;       /* that have to be read and written at least */
-    double flops;       /* 0 when the operation does not say */
-} pencl_bench_op;
-
-typedef struct pencl_bench_ops_options {
-    const char *op;  /* a name, or "all" */
-    int repetitions; /* samples of about 10 ms; at least 1 */
-    /* Called for each row as it is measured; non-zero stops with E_CANCELLED. */
-    int (*row)(void *user, const pencl_bench_op *op);
-    void *user;
-} pencl_bench_ops_options;
-#define PENCL_BENCH_OPS_OPTIONS_INIT                                                               \
-    {                                                                                              \
-        .op = "all", .repetitions = 5                                                              \
-    }
-
-/* Every candidate that can run on the device, on every case of the table of operations. E_ARG with
- * the names when `op` is none of them. */
-PENCL_API PENCL_NODISCARD pencl_status pencl_bench_ops(pencl_device *device,
-                                                       const pencl_bench_ops_options *options);
 
 /* ---- self-test ---- */
 

@@ -75,7 +75,7 @@ static const command_row rows[] = {
      .out = "",
      .err = "m.safetensors: has no vocabulary"},
     {"bench",
-     {"bench", "-m", "@/m.safetensors", "-p", "4", "-n", "1", "-r", "1"},
+     {"bench", "-m", "@/m.safetensors", "-p", "4", "-n", "1", "--seconds", "0", "-r", "1"},
      DONE,
      .out = "| pp4 |"},
 };

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A round of as few samples as may be. */
+#define BRIEF  "--seconds", "0", "--no-limits"
 #define TINY   "-m", PENCL_TEST_DATA "/tiny/tiny_q8_0.gguf"
 #define GREEDY "--temp", "0", "-n", "4"
 
-enum { DONE, FAILED };
+enum { DONE, FAILED, USAGE };
 
 static const command_row rows[] = {
     {"generate says what was chosen",
@@ -66,11 +68,29 @@ static const command_row rows[] = {
     {"detokenize", {"detokenize", TINY, "86,260"}, DONE, .out = "the"},
     {"detokenize in words", {"detokenize", TINY, "86", "260"}, DONE, .out = "the"},
     {"inspect the plan", {"inspect", TINY, "--plan"}, DONE, .out = "\nlaunches "},
-    {"bench", {"bench", TINY, "-p", "8", "-n", "2", "-r", "2"}, DONE, .out = "| pp8 |"},
+    {"bench", {"bench", TINY, BRIEF, "-p", "8", "-n", "2", "-r", "2"}, DONE, .out = "| pp8 |"},
     {"bench as JSON",
-     {"bench", TINY, "-p", "8", "-n", "0", "-r", "2", "--json"},
+     {"bench", TINY, BRIEF, "-p", "8", "-n", "0", "-r", "2", "--json"},
      DONE,
      .out = "\"samples_ns\""},
+    {"bench as lines",
+     {"bench", TINY, BRIEF, "-p", "0", "-n", "2", "--jsonl"},
+     DONE,
+     .out = "\"schema\":\"pencl-bench/1\""},
+    {"bench as CSV",
+     {"bench", TINY, BRIEF, "-p", "8", "-n", "0", "--csv"},
+     DONE,
+     .out = "build_commit,build_number,cpu_info,"},
+    {"bench of lists",
+     {"bench", TINY, BRIEF, "-p", "4,8", "-n", "0", "--depth", "0,3", "--batch", "2"},
+     DONE,
+     .out = "| pp8 @ d3 x2 |"},
+    {"bench of a word",
+     {"bench", TINY, "-p", "4,x"},
+     USAGE,
+     .err = "-p/--n-prompt takes whole numbers from 0 to 16777216 with commas between"},
+    {"bench of nothing", {"bench", TINY, "-p", "0", "-n", "0"}, USAGE, .err = "nothing to measure"},
+    {"bench in two forms", {"bench", TINY, "--json", "--csv"}, USAGE, .err = "exclude each other"},
     {"bench of an operation",
      {"bench", "--op", "rms_norm", "-r", "1"},
      DONE,

@@ -8,7 +8,7 @@
  *   record_kernels MODEL TOKENS      a prompt, under the RECORD_AS that is set
  */
 #include "op/op.h"
-#include "pencl/study.h"
+#include "pencl/bench.h"
 #include "plan/trial.h"
 
 #include <stdio.h>
@@ -75,9 +75,10 @@ static void run_model(pencl_device *device, const char *path, const char *tokens
     pencl_bench_result result = {0};
     pencl_bench_options options = PENCL_BENCH_OPTIONS_INIT;
     options.n_prompt = strtol(tokens, NULL, 10);
-    options.repetitions = 1;
+    options.samples = 1;
+    options.warm_seconds = options.seconds = 0;
     if (pencl_model_open(&model, device, path, NULL) != PENCL_OK ||
-        pencl_bench_model(&result, model, &options) != PENCL_OK) {
+        pencl_bench_round(&result, model, &options) != PENCL_OK) {
         fail(device, path);
     }
     pencl_bench_result_free(&result);

@@ -1,18 +1,81 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How measurements are printed: Markdown tables and JSON objects with llama-bench's names. */
+/* Measurements as records: one JSON object a row, with llama-bench's fields and pencl's own. */
 #ifndef PENCL_TOOLS_BENCH_H
 #define PENCL_TOOLS_BENCH_H
 
 #include "output.h"
 #include "work.h"
 
-/* On standard output. */
-void bench_model_head(void);
-void bench_model_row(const work *w, const pencl_bench_result *r);
-void bench_op_head(void);
-void bench_op_row(const work *w, const pencl_bench_op *op);
+typedef struct bench_settings {
+    model_settings use;
+    const char *op;
+    const char *prompts; /* lists "512,1024"; NULL: the default */
+    const char *gens;
+    const char *depths;
+    const char *batches;
+    int64_t repetitions;
+    int64_t rounds;
+    double seconds;
+    bool no_limits;
+    bool json;
+    bool jsonl;
+    bool csv;
+} bench_settings;
 
-json_t *bench_model_json(const work *w, const pencl_bench_result *r);
-json_t *bench_op_json(const work *w, const pencl_bench_op *op);
+/* ---- bench_rows.c: what is to be measured ---- */
+
+/* What a device can do at most, before and after its tests; zeros where it was not measured. */
+typedef struct bench_limits {
+    bool measured;
+    pencl_limits before;
+    pencl_limits after;
+} bench_limits;
+
+/* One test on one device. */
+typedef struct bench_row {
+    size_t device; /* in bench_rows.devices */
+    pencl_bench_options how;
+    pencl_bench_result result;
+    int64_t threads; /* worker threads of a CPU device; 0 on others */
+    double load_ms;
+    uint64_t memory; /* bytes, of the device */
+    pencl_device_info on;
+    pencl_model_info model;
+    char hash[PENCL_HASH_TEXT]; /* of the file; "" for none */
+} bench_row;
+
+typedef struct bench_rows {
+    work_devices devices;
+    bench_limits *limits; /* of each device */
+    bench_row *rows;      /* device by device */
+    size_t n;
+    pencl_host_info host;
+} bench_rows;
+
+/* Every device with every test of the lists; an exit status. Freed in any case. */
+int bench_rows_make(bench_rows *out, const bench_settings *s);
+void bench_rows_free(bench_rows *rows);
+
+/* ---- bench_run.c ---- */
+
+/* Called with each row that has all its rounds, or all that there was time for. */
+typedef void bench_done(void *user, const bench_rows *rows, const bench_row *row);
+/* Measures all rows in rounds of alternating order. After a failure or Ctrl-C the rows that have
+ * samples are still reported; an exit status. */
+int bench_run(bench_rows *rows, const bench_settings *s, bench_done *done, void *user);
+
+/* ---- bench_record.c ---- */
+
+json_t *bench_record(const bench_rows *rows, const bench_row *row, const bench_settings *s);
+json_t *bench_op_record(const work *w, const pencl_bench_op *op);
+
+/* ---- bench_output.c: records as text, on standard output ---- */
+
+/* A table of rows of models, or of operations; from an array of records. */
+void bench_print_table(const json_t *records);
+void bench_print_ops(const json_t *records);
+/* llama-bench's columns, then the scalar ones of pencl. */
+void bench_print_csv(const json_t *records);
+void bench_print_line(const json_t *record);
 
 #endif

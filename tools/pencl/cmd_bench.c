@@ -1,148 +1,137 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pencl bench: the speed of a model, as llama-bench's table, or of single operations. */
+/* pencl bench: the speed of models and of single operations, by a protocol that can be repeated. */
 #include "bench.h"
 
 #include <stdio.h>
 #include <string.h>
 
-typedef struct settings {
-    model_settings use;
-    const char *op;
-    int64_t n_prompt;
-    int64_t n_gen;
-    int64_t repetitions;
-    bool json;
-} settings;
-
-static const settings defaults = {
+static const bench_settings defaults = {
     .use.on = DEVICE_DEFAULTS,
-    .n_prompt = 512,
-    .n_gen = 128,
     .repetitions = 5,
+    .rounds = 2,
+    .seconds = 60,
 };
 
-#define AT(field) offsetof(settings, field)
+#define AT(field) offsetof(bench_settings, field)
 static const option options[] = {
     OPT_TEXT('m', "model", "MODEL", AT(use.model), "a GGUF file"),
     LORA_OPTION,
     OPT_TEXT(0, "op", "X", AT(op), "an operation instead of a model, or all of them"),
-    OPT_WHOLE('p', "n-prompt", "N", AT(n_prompt), 0, 1 << 24, "tokens of the prompt test; 0: none"),
-    OPT_WHOLE('n', "n-gen", "N", AT(n_gen), 0, 1 << 24, "tokens of the decode test; 0: none"),
-    OPT_WHOLE('r', "repetitions", "N", AT(repetitions), 1, 1000, "samples of each"),
+    OPT_TEXT('p', "n-prompt", "N,..", AT(prompts), "tokens of prompt tests (512); 0: none"),
+    OPT_TEXT('n', "n-gen", "N,..", AT(gens), "tokens of decode tests (128); 0: none"),
+    OPT_TEXT(0, "depth", "N,..", AT(depths), "tokens in the cache before a test (0)"),
+    OPT_TEXT(0, "batch", "N,..", AT(batches), "sequences side by side (1)"),
+    OPT_WHOLE('r', "repetitions", "N", AT(repetitions), 1, 1000, "samples of each test, at least"),
+    OPT_WHOLE(0, "rounds", "N", AT(rounds), 1, PENCL_BENCH_ROUNDS, "rounds of all tests"),
+    OPT_REAL(0, "seconds", "S", AT(seconds), 0, 3600, "of samples of each test, at most"),
+    OPT_FLAG(0, "no-limits", AT(no_limits), "the device's limits are not measured"),
     OPT_FLAG(0, "json", AT(json), "one JSON array"),
+    OPT_FLAG(0, "jsonl", AT(jsonl), "one JSON object a line, as they come"),
+    OPT_FLAG(0, "csv", AT(csv), "comma-separated values"),
     DEVICE_OPTIONS,
     OPT_END,
 };
 
-typedef struct op_output {
-    const work *w;
-    json_t *rows; /* NULL: a table is printed */
-} op_output;
+/* Where records go. */
+typedef struct sink {
+    const bench_settings *s;
+    const work *w;   /* of operations: the device that is open */
+    json_t *records; /* NULL: memory is out */
+} sink;
 
-static int on_op(void *user, const pencl_bench_op *op)
+static void take(sink *to, json_t *record)
 {
-    const op_output *to = user;
-    if (to->rows != NULL) {
-        json_array_append_new(to->rows, bench_op_json(to->w, op));
+    if (to->s->jsonl) {
+        bench_print_line(record);
+        json_decref(record);
     } else {
-        bench_op_row(to->w, op);
+        json_array_append_new(to->records, record);
     }
-    return fflush(stdout) != 0 || interrupted();
 }
 
-static int bench_ops(work *w, const settings *s, json_t *rows)
+static void take_row(void *user, const bench_rows *rows, const bench_row *row)
 {
-    op_output to = {w, rows};
-    const pencl_bench_ops_options how = {
-        .op = s->op, .repetitions = (int)s->repetitions, .row = on_op, .user = &to};
-    int status = work_device(w, &s->use.on);
-    if (status == EXIT_DONE && pencl_bench_ops(w->device, &how) != PENCL_OK) {
-        status = work_failed(w);
-    }
-    return status;
+    sink *to = user;
+    take(to, bench_record(rows, row, to->s));
 }
 
-static int stopped(void *user)
+static int take_op(void *user, const pencl_bench_op *op)
 {
-    (void)user;
+    sink *to = user;
+    take(to, bench_op_record(to->w, op));
     return interrupted();
 }
 
-/* One test: its row, or its object in `rows`. */
-static int bench_test(const work *w, const settings *s, json_t *rows, pencl_bench_options how)
+static int bench_models(sink *to, const bench_settings *s)
 {
-    pencl_bench_result r = {0};
-    how.repetitions = (int)s->repetitions;
-    how.matmul = s->use.on.matmul;
-    how.stopped = stopped;
-    if (pencl_bench_model(&r, w->model, &how) != PENCL_OK) {
-        return work_failed(w);
-    }
-    if (rows != NULL) {
-        json_array_append_new(rows, bench_model_json(w, &r));
-    } else {
-        bench_model_row(w, &r);
-        fflush(stdout);
-    }
-    pencl_bench_result_free(&r);
-    return EXIT_DONE;
-}
-
-static int bench_model(work *w, const settings *s, json_t *rows)
-{
-    int status = work_model(w, "bench", &s->use);
-    if (status == EXIT_DONE && s->n_prompt > 0) {
-        status = bench_test(w, s, rows, (pencl_bench_options){.n_prompt = s->n_prompt});
-    }
-    if (status == EXIT_DONE && s->n_gen > 0) {
-        status = bench_test(w, s, rows, (pencl_bench_options){.n_gen = s->n_gen});
-    }
+    bench_rows rows;
+    int status = bench_rows_make(&rows, s);
     if (status == EXIT_DONE) {
-        work_summary(w, 0, 0, 0, 0);
+        status = bench_run(&rows, s, take_row, to);
     }
+    bench_rows_free(&rows);
     return status;
 }
 
 /* Every device that was asked for, one after another; the first failure is what the command says.
  */
-static int bench_all(const settings *given, const work_devices *devices, json_t *rows)
+static int bench_ops(sink *to, const bench_settings *given)
 {
-    int status = EXIT_DONE;
-    for (size_t i = 0; i < devices->n && !interrupted(); i++) {
-        settings s = *given;
+    work_devices devices = {0};
+    int status = work_find_devices(&devices, &given->use.on);
+    for (size_t i = 0; i < devices.n && !interrupted(); i++) {
+        bench_settings s = *given;
         work w = {0};
-        s.use.on.device = devices->ids[i];
-        int one = s.op != NULL ? bench_ops(&w, &s, rows) : bench_model(&w, &s, rows);
+        const pencl_bench_ops_options how = {
+            .op = s.op, .repetitions = (int)s.repetitions, .row = take_op, .user = to};
+        s.use.on.device = devices.ids[i];
+        to->w = &w;
+        int one = work_device(&w, &s.use.on);
+        if (one == EXIT_DONE && pencl_bench_ops(w.device, &how) != PENCL_OK) {
+            one = work_failed(&w);
+        }
         status = status == EXIT_DONE ? one : status;
         work_close(&w);
+        interrupt_catch(NULL);
     }
+    work_free_devices(&devices);
     return interrupted() ? EXIT_FAILED : status;
+}
+
+/* What was measured is printed after a failure and after Ctrl-C too. */
+static void print(sink *from)
+{
+    const bench_settings *s = from->s;
+    if (s->json) {
+        print_json(json_incref(from->records));
+    } else if (s->csv && s->op == NULL) {
+        bench_print_csv(from->records);
+    } else if (s->op != NULL) {
+        bench_print_ops(from->records);
+    } else {
+        bench_print_table(from->records);
+    }
 }
 
 static int run(const void *given, const words *rest)
 {
-    const settings *s = given;
-    work_devices devices = {0};
+    const bench_settings *s = given;
     (void)rest;
     if ((s->op != NULL) == (s->use.model != NULL)) {
         return usage_error("bench", s->op != NULL ? "-m and --op exclude each other"
                                                   : "no model: -m MODEL is missing");
     }
-    interrupt_catch(NULL);
-    int status = work_find_devices(&devices, &s->use.on);
-    if (status == EXIT_DONE) {
-        json_t *rows = s->json ? json_array() : NULL;
-        if (!s->json) {
-            s->op != NULL ? bench_op_head() : bench_model_head();
-        }
-        status = bench_all(s, &devices, rows);
-        if (s->json && (status == EXIT_DONE || json_array_size(rows) > 0)) {
-            print_json(rows);
-        } else {
-            json_decref(rows);
-        }
+    if (s->json + s->jsonl + s->csv > 1) {
+        return usage_error("bench", "--json, --jsonl and --csv exclude each other");
     }
-    work_free_devices(&devices);
+    sink to = {.s = s, .records = json_array()};
+    interrupt_catch(NULL);
+    const int status = s->op != NULL ? bench_ops(&to, s) : bench_models(&to, s);
+    const bool any = json_array_size(to.records) > 0;
+    if (!s->jsonl && (status == EXIT_DONE || any)) {
+        print(&to);
+    }
+    json_decref(to.records);
     interrupt_release();
     return status;
 }

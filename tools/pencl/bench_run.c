@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Measures rows in rounds: forwards, then backwards, so that whatever drifts meets every device on
+ * both ends. Neighbours of one device share its model. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct runner {
+    bench_rows *rows;
+    const bench_settings *s;
+    bench_settings here; /* with the device that is open */
+    work w;
+    bool open;
+    bool *failed; /* of each row */
+    size_t device;
+    size_t steps; /* rows by rounds: done, and all */
+    size_t all;
+    double start; /* ms */
+} runner;
+
+/* One line of a terminal: what is being measured, and how long the rest may take. */
+static void show(const runner *r, const bench_row *row, int64_t round)
+{
+    char left[48] = "";
+    if (r->s->use.on.quiet || !isatty(STDERR_FILENO)) {
+        return;
+    }
+    if (r->steps > 0) {
+        const double one = (now_ms() - r->start) / (double)r->steps;
+        snprintf(left, sizeof left, ", about %.0f s left", one * (double)(r->all - r->steps) / 1e3);
+    }
+    fprintf(stderr, "\rround %d of %d, row %zu of %zu: %s %s%lld%s\033[K", (int)round + 1,
+            (int)r->s->rounds, (size_t)(row - r->rows->rows) + 1, r->rows->n,
+            r->rows->devices.ids[row->device], row->how.n_prompt > 0 ? "pp" : "tg",
+            (long long)(row->how.n_prompt + row->how.n_gen), left);
+    fflush(stderr);
+}
+
+static void wipe(const runner *r)
+{
+    if (!r->s->use.on.quiet && isatty(STDERR_FILENO)) {
+        fputs("\r\033[K", stderr);
+    }
+}
+
+/* ---- the device that is open ---- */
+
+static int measure_limits(runner *r, bool before)
+{
+    bench_limits *l = &r->rows->limits[r->device];
+    const pencl_device_info *d = pencl_device_describe(r->w.device);
+    if (r->s->no_limits || d->type == PENCL_DEVICE_REF || interrupted()) {
+        return EXIT_DONE;
+    }
+    pencl_limits now;
+    if (pencl_device_measure(&now, r->w.device) != PENCL_OK) {
+        return work_failed(&r->w);
+    }
+    if (before && !l->measured) {
+        l->before = now;
+        l->measured = true;
+    }
+    l->after = now;
+    return EXIT_DONE;
+}
+
+static int leave(runner *r)
+{
+    int status = r->open ? measure_limits(r, false) : EXIT_DONE;
+    work_close(&r->w);
+    r->open = false;
+    return status;
+}
+
+static int enter(runner *r, size_t device)
+{
+    if (r->open && r->device == device) {
+        return EXIT_DONE;
+    }
+    int status = leave(r);
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    r->here = *r->s;
+    r->here.use.on.device = r->rows->devices.ids[device];
+    r->device = device;
+    status = work_model(&r->w, "bench", &r->here.use);
+    if (status == EXIT_DONE) {
+        r->open = true;
+        status = measure_limits(r, true);
+    }
+    if (status != EXIT_DONE) {
+        work_close(&r->w);
+        r->open = false;
+    }
+    interrupt_catch(NULL);
+    return status;
+}
+
+/* ---- rows ---- */
+
+static int64_t threads_of(const work *w)
+{
+    const pencl_device_info *d = pencl_device_describe(w->device);
+    if (d->type != PENCL_DEVICE_CPU) {
+        return 0;
+    }
+    return w->on->threads > 0 ? w->on->threads : d->compute_units;
+}
+
+static void describe(bench_row *row, const work *w)
+{
+    row->on = *pencl_device_describe(w->device);
+    row->model = *pencl_model_describe(w->model);
+    row->threads = threads_of(w);
+    row->load_ms = row->load_ms > 0 ? row->load_ms : w->load_ms;
+}
+
+/* The file's hash, taken once. */
+static int hash(bench_row *row, bench_rows *rows, const work *w)
+{
+    for (size_t i = 0; i < rows->n && row->hash[0] == '\0'; i++) {
+        if (strcmp(rows->rows[i].model.path, row->model.path) == 0) {
+            memcpy(row->hash, rows->rows[i].hash, sizeof row->hash);
+        }
+    }
+    if (row->hash[0] == '\0' && pencl_file_hash(row->hash, w->ctx, row->model.path) != PENCL_OK) {
+        return work_failed(w);
+    }
+    return EXIT_DONE;
+}
+
+static int measure(runner *r, bench_row *row, int64_t round)
+{
+    int status = enter(r, row->device);
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    describe(row, &r->w);
+    status = hash(row, r->rows, &r->w);
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    show(r, row, round);
+    pencl_status st = pencl_bench_round(&row->result, r->w.model, &row->how);
+    wipe(r);
+    row->memory = pencl_device_peak_bytes(r->w.device);
+    return st == PENCL_OK ? EXIT_DONE : work_failed(&r->w);
+}
+
+static int run_rounds(runner *r)
+{
+    int status = EXIT_DONE;
+    const size_t n = r->rows->n;
+    for (int64_t round = 0; round < r->s->rounds; round++) {
+        for (size_t i = 0; i < n && !interrupted(); i++, r->steps++) {
+            const size_t at = round % 2 == 0 ? i : n - 1 - i;
+            if (r->failed[at]) {
+                continue;
+            }
+            const int one = measure(r, &r->rows->rows[at], round);
+            r->failed[at] = one != EXIT_DONE;
+            status = status == EXIT_DONE ? one : status;
+        }
+    }
+    const int last = leave(r);
+    return interrupted() ? EXIT_FAILED : status == EXIT_DONE ? last : status;
+}
+
+int bench_run(bench_rows *rows, const bench_settings *s, bench_done *done, void *user)
+{
+    runner r = {.rows = rows, .s = s, .all = rows->n * (size_t)s->rounds, .start = now_ms()};
+    r.failed = calloc(rows->n, sizeof *r.failed);
+    if (r.failed == NULL) {
+        say("%s", pencl_status_text(PENCL_E_NOMEM));
+        return EXIT_FAILED;
+    }
+    const int status = run_rounds(&r);
+    for (size_t i = 0; i < rows->n; i++) {
+        if (rows->rows[i].result.n_samples > 0) {
+            done(user, rows, &rows->rows[i]);
+        }
+    }
+    free(r.failed);
+    return status;
+}
