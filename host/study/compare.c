@@ -216,6 +216,8 @@ void pencl_compare_runs(pencl_comparison *out,
     double change = mean_log(is, n_is) - mean_log(was, n_was);
     double half = error * student(o->confidence > 0 ? o->confidence : 0.95, known.freedom);
     *out = (pencl_comparison){
+        .was = exp(mean_log(was, n_was)),
+        .is = exp(mean_log(is, n_is)),
         .ratio = exp(change),
         .low = exp(change - half),
         .high = exp(change + half),

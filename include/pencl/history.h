@@ -35,7 +35,9 @@ typedef struct pencl_compare_options {
 } pencl_compare_options;
 
 typedef struct pencl_comparison {
-    double ratio; /* new rate / old rate */
+    double was; /* geometric means of the rates */
+    double is;
+    double ratio; /* is / was */
     double low;   /* the interval of `ratio` */
     double high;
     double noise; /* standard deviation of one run (alternating: of a pair's difference), as a

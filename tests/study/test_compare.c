@@ -62,6 +62,7 @@ static void check_case(const json_t *o, size_t i)
         .n_past = numbers(past, json_object_get(o, "past")),
     };
     pencl_compare_runs(&c, runs, n_was, runs + n_was, n_is, &how);
+    near(c.is / c.was, field(o, "ratio"), i, "rates");
     near(c.ratio, field(o, "ratio"), i, "ratio");
     near(c.low, field(o, "low"), i, "low");
     near(c.high, field(o, "high"), i, "high");

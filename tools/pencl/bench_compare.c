@@ -49,16 +49,15 @@ static void leave(comparing *c, const char *side, const json_t *row, const char 
 {
     char model[LABEL];
     char test[LABEL];
-    json_array_append_new(
-        c->left, json_pack("{s:s, s:o, s:s, s:o, s:s}", "side", side, "model",
-                           json_text(row_model(model, sizeof model, row)), "test",
-                           row_test(test, sizeof test, row), "device", json_text(row_device(row)),
-                           "why", why));
+    json_array_append_new(c->left, json_pack("{s:s, s:o, s:s, s:o, s:s}", "side", side, "model",
+                                             json_text(row_model(model, sizeof model, row)), "test",
+                                             row_test(test, sizeof test, row), "device",
+                                             json_text(row_device(row)), "why", why));
 }
 
 /* Why a row has no partner: the row of the other side that is nearest to it. */
-static void leave_with_reason(comparing *c, const char *side, const json_t *row,
-                              const json_t *others)
+static void
+leave_with_reason(comparing *c, const char *side, const json_t *row, const json_t *others)
 {
     char why[WHY_ROOM];
     const json_t *best = NULL;
@@ -281,11 +280,10 @@ static json_t *compare_groups(const comparing *c, const json_t *pair)
     };
     pencl_compare_runs(&r, runs[0], n_was, runs[1], n_is, &how);
     json_t *numbers = json_pack(
-        "{s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:[I, I], s:b, s:I, s:s}", "old_ts",
-        row_rate(first), "new_ts", row_rate(second), "ratio", r.ratio, "low", r.low, "high", r.high,
-        "noise", r.noise, "freedom", r.freedom, "runs", (json_int_t)n_was, (json_int_t)n_is,
-        "alternating", turns, "past", (json_int_t)how.n_past, "verdict",
-        stable ? verdict(&r) : "unstable");
+        "{s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:[I, I], s:b, s:I, s:s}", "old_ts", row_rate(first),
+        "new_ts", row_rate(second), "ratio", r.ratio, "low", r.low, "high", r.high, "noise",
+        r.noise, "freedom", r.freedom, "runs", (json_int_t)n_was, (json_int_t)n_is, "alternating",
+        turns, "past", (json_int_t)how.n_past, "verdict", stable ? verdict(&r) : "unstable");
     json_object_update(to, numbers);
     json_decref(numbers);
     return to;
@@ -337,8 +335,7 @@ static void print_notes(const json_t *row)
     }
     printf("- %s, %s: ", row_text(row, "test", ""), row_text(row, "device", ""));
     for (size_t i = 0; i < json_array_size(unstable); i++) {
-        printf("%sunstable: %s", i > 0 ? "; " : "",
-               json_string_value(json_array_get(unstable, i)));
+        printf("%sunstable: %s", i > 0 ? "; " : "", json_string_value(json_array_get(unstable, i)));
     }
     for (size_t i = 0; i < json_array_size(differs); i++) {
         printf("%s", i + json_array_size(unstable) > 0 ? "; " : "");

@@ -19,8 +19,8 @@ bool bench_files_only(const bench_files *f)
     return f->history || f->merge || two_files(f->compare);
 }
 
-/* Shares and shows rows in the ways that were asked for; a table if there was none. */
-static int show(const bench_files *f, const json_t *rows, bool table)
+/* Writes rows to the files that were asked for. */
+static int write_files(const bench_files *f, const json_t *rows)
 {
     int status = EXIT_DONE;
     if (f->share != NULL) {
@@ -31,54 +31,66 @@ static int show(const bench_files *f, const json_t *rows, bool table)
         status = bench_page(sorted, f->html);
         json_decref(sorted);
     }
-    if (status == EXIT_DONE && table && (f->md || (f->share == NULL && f->html == NULL))) {
-        json_t *sorted = bench_sorted(rows, f->sort);
-        if (f->json) {
-            return print_json(sorted);
-        }
-        bench_ranking(sorted);
-        json_decref(sorted);
-    }
     return status;
 }
 
-static int merge(const bench_files *f, const words *rest)
+/* A table, or JSON; not needed where a file was asked for and neither of these. */
+static int print_merged(const bench_files *f, bool json, const json_t *rows)
+{
+    if (!json && !f->md && (f->share != NULL || f->html != NULL)) {
+        return EXIT_DONE;
+    }
+    json_t *sorted = bench_sorted(rows, f->sort);
+    if (json) {
+        return print_json(sorted);
+    }
+    bench_ranking(sorted);
+    json_decref(sorted);
+    return EXIT_DONE;
+}
+
+static int merge(const bench_files *f, bool json, const words *rest)
 {
     if (rest->n == 0) {
         return usage_error("bench", "--merge needs files: pencl bench --merge A.json B.json");
     }
     json_t *rows = rows_read_all(rest->items, (size_t)rest->n);
-    int status = rows != NULL ? show(f, rows, true) : EXIT_FAILED;
+    int status = rows != NULL ? write_files(f, rows) : EXIT_FAILED;
+    if (status == EXIT_DONE) {
+        status = print_merged(f, json, rows);
+    }
     json_decref(rows);
     return status;
 }
 
-int bench_files_run(const bench_files *f, const words *rest)
+int bench_files_run(const bench_files *f, bool json, const words *rest)
 {
     if (f->merge) {
-        return merge(f, rest);
+        return merge(f, json, rest);
     }
     if (rest->n > 0) {
         return usage_error("bench", "\"%s\": files are taken by --merge only", rest->items[0]);
     }
     if (f->history) {
         json_t *rows = bench_kept();
-        int status = f->share != NULL || f->html != NULL ? show(f, rows, false)
-                                                         : bench_list(rows, f->json);
+        int status = write_files(f, rows);
+        if (status == EXIT_DONE && (json || (f->share == NULL && f->html == NULL))) {
+            status = bench_list(rows, json);
+        }
         json_decref(rows);
         return status;
     }
-    return bench_compare(f->compare, NULL, f->json);
+    return bench_compare(f->compare, NULL, json);
 }
 
-int bench_files_finish(const bench_files *f, const json_t *rows)
+int bench_files_finish(const bench_files *f, bool json, const json_t *rows)
 {
     if (json_array_size(rows) == 0) {
         return EXIT_DONE;
     }
-    int status = show(f, rows, false);
+    int status = write_files(f, rows);
     if (f->compare != NULL) {
-        int compared = bench_compare(f->compare, rows, f->json);
+        int compared = bench_compare(f->compare, rows, json);
         status = status == EXIT_DONE ? compared : status;
     }
     bench_keep(rows);

@@ -7,6 +7,7 @@
 #include "command.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 typedef struct bench_files {
     const char *compare; /* OLD[,NEW] */
@@ -16,7 +17,6 @@ typedef struct bench_files {
     bool history;
     bool merge;
     bool md;
-    bool json;
 } bench_files;
 
 #define BENCH_FILES_DEFAULTS                                                                       \
@@ -40,9 +40,9 @@ typedef struct bench_files {
 /* Nothing has to be measured: --history, --merge, or --compare with two files. */
 bool bench_files_only(const bench_files *f);
 /* Does what only files are needed for; `rest`: the files of --merge. */
-int bench_files_run(const bench_files *f, const words *rest);
+int bench_files_run(const bench_files *f, bool json, const words *rest);
 /* After measuring: keeps the rows, then shares, shows and compares them as asked. */
-int bench_files_finish(const bench_files *f, const json_t *rows);
+int bench_files_finish(const bench_files *f, bool json, const json_t *rows);
 
 /* ---- bench_compare.c, bench_history.c, bench_share.c, bench_ranking.c, bench_page.c ---- */
 

@@ -34,22 +34,22 @@ json_t *bench_kept(void)
 void bench_keep(const json_t *rows)
 {
     size_t n = json_array_size(rows);
-    char **texts = calloc(n + 1, sizeof *texts);
+    char **written = calloc(n + 1, sizeof *written);
     pencl_ctx *ctx = pencl_ctx_new();
     size_t kept = 0;
-    for (size_t i = 0; texts != NULL && i < n; i++) {
+    for (size_t i = 0; written != NULL && i < n; i++) {
         char *text = json_dumps(json_array_get(rows, i), JSON_COMPACT | JSON_REAL_PRECISION(12));
         if (text != NULL) {
-            texts[kept++] = text;
+            written[kept++] = text;
         }
     }
-    if (texts != NULL && ctx != NULL) {
-        pencl_history_add(ctx, (const char *const *)texts, kept);
+    if (written != NULL && ctx != NULL) {
+        pencl_history_add(ctx, (const char *const *)written, kept);
     }
     for (size_t i = 0; i < kept; i++) {
-        free(texts[i]);
+        free(written[i]);
     }
-    free(texts);
+    free(written);
     pencl_ctx_free(ctx);
 }
 

@@ -24,8 +24,8 @@ static void add(reasons *r, const char *fmt, ...)
 {
     va_list args;
     if (r->text != NULL && r->size < WHY_ROOM) {
-        r->size += (size_t)snprintf(r->text + r->size, WHY_ROOM - r->size, "%s",
-                                    r->n > 0 ? ", " : "");
+        r->size +=
+            (size_t)snprintf(r->text + r->size, WHY_ROOM - r->size, "%s", r->n > 0 ? ", " : "");
     }
     if (r->text != NULL && r->size < WHY_ROOM) {
         va_start(args, fmt);
@@ -60,16 +60,20 @@ static double number_or(const json_t *row, const char *path, double otherwise)
     return isnan(value) ? otherwise : value;
 }
 
-static void check_text(reasons *r, const json_t *a, const json_t *b, const char *path,
-                       const char *name)
+static void
+check_text(reasons *r, const json_t *a, const json_t *b, const char *path, const char *name)
 {
     if (texts_differ(a, b, path)) {
         add(r, "%s %s and %s", name, row_text(a, path, ""), row_text(b, path, ""));
     }
 }
 
-static void check_number(reasons *r, const json_t *a, const json_t *b, const char *path,
-                         const char *name, double otherwise)
+static void check_number(reasons *r,
+                         const json_t *a,
+                         const json_t *b,
+                         const char *path,
+                         const char *name,
+                         double otherwise)
 {
     double x = number_or(a, path, otherwise);
     double y = number_or(b, path, otherwise);
@@ -165,8 +169,7 @@ bool rows_are_near(const json_t *a, const json_t *b)
 {
     char x[128];
     char y[128];
-    return !models_differ(a, b) &&
-           strcmp(row_test(x, sizeof x, a), row_test(y, sizeof y, b)) == 0;
+    return !models_differ(a, b) && strcmp(row_test(x, sizeof x, a), row_test(y, sizeof y, b)) == 0;
 }
 
 /* ---- what else ---- */
@@ -176,8 +179,8 @@ static void note(json_t *to, const char *what, json_t *was, json_t *is)
     json_array_append_new(to, json_pack("{s:s, s:o, s:o}", "what", what, "old", was, "new", is));
 }
 
-static void note_limit(json_t *to, const json_t *was, const json_t *is, const char *path,
-                       const char *what)
+static void
+note_limit(json_t *to, const json_t *was, const json_t *is, const char *path, const char *what)
 {
     double x = row_number(was, path);
     double y = row_number(is, path);

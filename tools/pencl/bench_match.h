@@ -15,7 +15,8 @@ enum { WHY_ROOM = 512 };
 int rows_differ(char why[WHY_ROOM], const json_t *a, const json_t *b);
 /* They are of one model and one test, whatever else differs. */
 bool rows_are_near(const json_t *a, const json_t *b);
-/* What else may be behind a change: [{"what", "old", "new"}] of driver, version, clock and so on. */
+/* What else may be behind a change: [{"what", "old", "new"}] of driver, version, clock and so on.
+ */
 json_t *rows_noted(const json_t *was, const json_t *is);
 
 #endif

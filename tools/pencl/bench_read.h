@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of measurements as JSON objects: read from files, those of pencl bench and of llama-bench. */
+/* Rows of measurements as JSON objects: read from files, those of pencl bench and of llama-bench.
+ */
 #ifndef PENCL_TOOLS_BENCH_READ_H
 #define PENCL_TOOLS_BENCH_READ_H
 

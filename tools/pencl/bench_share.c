@@ -14,18 +14,85 @@
 enum { NAME_ROOM = 256, NAME_LEAST = 3 };
 
 /* What a row may have, and the device and the host in it. */
-static const char *const row_fields[] = {
-    "schema", "protocol", "version", "build_commit", "build_number", "cpu_info", "gpu_info",
-    "backends", "model_filename", "model_type", "model_size", "model_n_params", "n_batch",
-    "n_ubatch", "n_threads", "cpu_strict", "poll", "type_k", "type_v", "n_gpu_layers",
-    "split_mode", "main_gpu", "no_kv_offload", "flash_attn", "use_mmap", "embeddings", "repack",
-    "n_prompt", "n_gen", "n_depth", "test_time", "avg_ns", "stddev_ns", "avg_ts", "stddev_ts",
-    "samples_ns", "samples_ts", "n_parallel", "model_sha", "preset", "quant", "matmul", "device",
-    "host", "clock_mhz", "temperature_c", "power", "joules_per_token", "limits", "bytes_per_token",
-    "flops_per_token", "bandwidth_share", "bandwidth_divisor", "flops_share", "flops_divisor",
-    "cached", "load_ms", "first_token_ms", "memory_bytes", "mode", "passes", "tuning", "candidates",
-    "selftest", "tokens_digest", "median_ts", "ci95_ts", "median_ns", "rounds", "flags", "unstable",
-    "op", "case", "candidate", "device_id", "ns", "gb_s", "gflop_s", NULL};
+static const char *const row_fields[] = {"schema",
+                                         "protocol",
+                                         "version",
+                                         "build_commit",
+                                         "build_number",
+                                         "cpu_info",
+                                         "gpu_info",
+                                         "backends",
+                                         "model_filename",
+                                         "model_type",
+                                         "model_size",
+                                         "model_n_params",
+                                         "n_batch",
+                                         "n_ubatch",
+                                         "n_threads",
+                                         "cpu_strict",
+                                         "poll",
+                                         "type_k",
+                                         "type_v",
+                                         "n_gpu_layers",
+                                         "split_mode",
+                                         "main_gpu",
+                                         "no_kv_offload",
+                                         "flash_attn",
+                                         "use_mmap",
+                                         "embeddings",
+                                         "repack",
+                                         "n_prompt",
+                                         "n_gen",
+                                         "n_depth",
+                                         "test_time",
+                                         "avg_ns",
+                                         "stddev_ns",
+                                         "avg_ts",
+                                         "stddev_ts",
+                                         "samples_ns",
+                                         "samples_ts",
+                                         "n_parallel",
+                                         "model_sha",
+                                         "preset",
+                                         "quant",
+                                         "matmul",
+                                         "device",
+                                         "host",
+                                         "clock_mhz",
+                                         "temperature_c",
+                                         "power",
+                                         "joules_per_token",
+                                         "limits",
+                                         "bytes_per_token",
+                                         "flops_per_token",
+                                         "bandwidth_share",
+                                         "bandwidth_divisor",
+                                         "flops_share",
+                                         "flops_divisor",
+                                         "cached",
+                                         "load_ms",
+                                         "first_token_ms",
+                                         "memory_bytes",
+                                         "mode",
+                                         "passes",
+                                         "tuning",
+                                         "candidates",
+                                         "selftest",
+                                         "tokens_digest",
+                                         "median_ts",
+                                         "ci95_ts",
+                                         "median_ns",
+                                         "rounds",
+                                         "flags",
+                                         "unstable",
+                                         "op",
+                                         "case",
+                                         "candidate",
+                                         "device_id",
+                                         "ns",
+                                         "gb_s",
+                                         "gflop_s",
+                                         NULL};
 static const char *const device_fields[] = {
     "id",     "name",     "platform",      "vendor", "type",    "driver",
     "opencl", "opencl_c", "compute_units", "memory", "unified", NULL};
@@ -76,8 +143,9 @@ static size_t name_at(const char *text, const char *at, const char *name)
 /* Bytes of a path up to its last part. */
 static size_t folders_at(const char *text, const char *at)
 {
-    bool begins = at[0] == '/' || at[0] == '~' || (isalpha((unsigned char)at[0]) && at[1] == ':' &&
-                                                   (at[2] == '\\' || at[2] == '/'));
+    bool begins =
+        at[0] == '/' || at[0] == '~' ||
+        (isalpha((unsigned char)at[0]) && at[1] == ':' && (at[2] == '\\' || at[2] == '/'));
     if (!begins || (at > text && (in_word(at[-1]) || at[-1] == '.'))) {
         return 0;
     }
@@ -97,9 +165,8 @@ static size_t serial_at(const char *text, const char *at)
     if (at > text && in_word(at[-1])) {
         return 0;
     }
-    while (isxdigit((unsigned char)at[size]) ||
-           (size > 0 && (at[size] == '-' || at[size] == ':') &&
-            isxdigit((unsigned char)at[size + 1]))) {
+    while (isxdigit((unsigned char)at[size]) || (size > 0 && (at[size] == '-' || at[size] == ':') &&
+                                                 isxdigit((unsigned char)at[size + 1]))) {
         digits += isxdigit((unsigned char)at[size]) != 0;
         figures += isdigit((unsigned char)at[size]) != 0;
         size++;
@@ -110,17 +177,17 @@ static size_t serial_at(const char *text, const char *at)
 /* "Serial: C02XK", "UUID=GPU-..": the word behind these words. */
 static size_t named_serial_at(const char *text, const char *at)
 {
-    static const char *const words[] = {"serial", "uuid", "s/n", NULL};
+    static const char *const marks[] = {"serial", "uuid", "s/n", NULL};
     if (at > text && in_word(at[-1])) {
         return 0;
     }
-    for (int i = 0; words[i] != NULL; i++) {
+    for (int i = 0; marks[i] != NULL; i++) {
         size_t n = 0;
-        while (words[i][n] != '\0' && tolower((unsigned char)at[n]) == words[i][n]) {
+        while (marks[i][n] != '\0' && tolower((unsigned char)at[n]) == marks[i][n]) {
             n++;
         }
         size_t mark = n + strspn(at + n, " :=#");
-        if (words[i][n] == '\0' && mark > n) {
+        if (marks[i][n] == '\0' && mark > n) {
             return mark + strcspn(at + mark, " ,;)");
         }
     }
@@ -161,15 +228,15 @@ static json_t *clean_object(const json_t *object, const char *const *fields, con
     json_t *value;
     json_object_foreach((json_t *)(size_t)object, key, value)
     {
-        const char *const *inside = fields != row_fields          ? NULL
+        const char *const *inside = fields != row_fields         ? NULL
                                     : strcmp(key, "device") == 0 ? device_fields
                                     : strcmp(key, "host") == 0   ? host_fields
                                                                  : NULL;
         if (fields != NULL && !is_among(fields, key)) {
             continue;
         }
-        json_object_set_new(to, key, is_among(as_they_are, key) ? json_deep_copy(value)
-                                                                : clean(value, inside, s));
+        json_object_set_new(
+            to, key, is_among(as_they_are, key) ? json_deep_copy(value) : clean(value, inside, s));
     }
     return to;
 }
