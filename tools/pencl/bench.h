@@ -3,11 +3,13 @@
 #ifndef PENCL_TOOLS_BENCH_H
 #define PENCL_TOOLS_BENCH_H
 
+#include "bench_files.h"
 #include "output.h"
 #include "work.h"
 
 typedef struct bench_settings {
     model_settings use;
+    bench_files files;
     const char *op;
     const char *prompts; /* lists "512,1024"; NULL: the default */
     const char *gens;

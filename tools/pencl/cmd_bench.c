@@ -7,6 +7,7 @@
 
 static const bench_settings defaults = {
     .use.on = DEVICE_DEFAULTS,
+    .files = BENCH_FILES_DEFAULTS,
     .repetitions = 5,
     .rounds = 2,
     .seconds = 60,
@@ -32,6 +33,7 @@ static const option options[] = {
     OPT_FLAG(0, "json", AT(json), "one JSON array"),
     OPT_FLAG(0, "jsonl", AT(jsonl), "one JSON object a line, as they come"),
     OPT_FLAG(0, "csv", AT(csv), "comma-separated values"),
+    BENCH_FILES_OPTIONS(AT(files)),
     DEVICE_OPTIONS,
     OPT_END,
 };
@@ -47,10 +49,8 @@ static void take(sink *to, json_t *record)
 {
     if (to->s->jsonl) {
         bench_print_line(record);
-        json_decref(record);
-    } else {
-        json_array_append_new(to->records, record);
     }
+    json_array_append_new(to->records, record);
 }
 
 static void take_row(void *user, const bench_rows *rows, const bench_row *row)
@@ -120,7 +120,9 @@ static void print(sink *from)
 static int run(const void *given, const words *rest)
 {
     const bench_settings *s = given;
-    (void)rest;
+    if (bench_files_only(&s->files) || rest->n > 0) {
+        return bench_files_run(&s->files, s->json, rest);
+    }
     if ((s->op != NULL) == (s->use.model != NULL)) {
         return usage_error("bench", s->op != NULL ? "-m and --op exclude each other"
                                                   : "no model: -m MODEL is missing");
@@ -135,21 +137,25 @@ static int run(const void *given, const words *rest)
         return looked;
     }
     sink to = {.s = s, .records = json_array()};
-    const int status = s->op != NULL ? bench_ops(&to, s) : bench_models(&to, s);
+    int status = s->op != NULL ? bench_ops(&to, s) : bench_models(&to, s);
     const bool any = json_array_size(to.records) > 0;
-    if (!s->jsonl && (status == EXIT_DONE || any)) {
+    const bool other = s->json && s->files.compare != NULL; /* one document: the comparison */
+    if (!s->jsonl && !other && (status == EXIT_DONE || any)) {
         print(&to);
     }
+    const int after = bench_files_finish(&s->files, s->json, to.records);
+    status = status == EXIT_DONE ? after : status;
     json_decref(to.records);
     interrupt_release();
     return status;
 }
 
 const command cmd_bench = {
-    .usage = "(-m MODEL | --op X)",
+    .usage = "(-m MODEL | --op X | --merge FILE.. | --history)",
     .example = "pencl bench -m model.gguf -p 512 -n 128",
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,
+    .max_words = -1,
     .run = run,
 };
