@@ -9,6 +9,8 @@
 
 #define REF_ALIGN 64 /* bytes: a cache line, and the widest vector of any CPU */
 
+enum { LEAST_SUBGROUP = 4 };
+
 #ifndef CL_DEVICE_WARP_SIZE_NV
 #define CL_DEVICE_WARP_SIZE_NV 0x4003
 #endif
@@ -95,7 +97,8 @@ static int device_version(const pn_cl *cl, cl_device_id id)
 }
 
 /* Sizes of subgroups: Intel lists them, AMD and NVIDIA have one, and an OpenCL 3.0 device's
- * preferred multiple is its size. Without an answer the device counts as having none. */
+ * preferred multiple is its size. Without an answer the device counts as having none, and so do
+ * sizes under 4, which matmul_simt_subgroup has no room for, and which gain nothing. */
 static void query_subgroups(pn_caps *caps, const pn_cl *cl, cl_device_id id, const char *extensions)
 {
     size_t sizes[PN_COUNT(caps->subgroups) - 1] = {0};
@@ -117,9 +120,12 @@ static void query_subgroups(pn_caps *caps, const pn_cl *cl, cl_device_id id, con
             sizes[0] = get_size(cl, id, CL_DEVICE_PREFERRED_WORK_GROUP_SIZE_MULTIPLE);
         }
     }
+    size_t n = 0;
     for (size_t i = 0; i < PN_COUNT(sizes) && sizes[i] != 0; i++) {
-        caps->subgroups[i] = (uint32_t)sizes[i];
-        caps->has |= PN_CAP_SUBGROUPS;
+        if (sizes[i] >= LEAST_SUBGROUP) {
+            caps->subgroups[n++] = (uint32_t)sizes[i];
+            caps->has |= PN_CAP_SUBGROUPS;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An OpenCL layer (OPENCL_LAYERS) that makes a device slower by a known share: PENCL_SLOWDOWN=0.1 adds
- * a tenth. Every time the host has waited for the device, it keeps the processor busy for that
+/* An OpenCL layer (OPENCL_LAYERS) that makes a device slower by a known share: PENCL_SLOWDOWN=0.1
+ * adds a tenth. Every time the host has waited for the device, it keeps the processor busy for that
  * share of the time that passed since the last such wait. Spinning where kernels are enqueued would
  * run beside the kernels before it and slow nothing down. */
 #define CL_TARGET_OPENCL_VERSION 300
