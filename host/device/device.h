@@ -98,6 +98,9 @@ pencl_status pn_kernel_run(pn_kernel *k, int dims, const size_t global[3], const
 /* E_BUILD when such a launch would be refused, since two processes died in it. */
 pencl_status pn_kernel_check(pn_kernel *k, int dims, const size_t local[3]);
 
+/* Builds and runs the least kernel there is; an error is the device's, or its compiler's. */
+pencl_status pn_device_check_alive(pencl_device *device);
+
 pencl_status pn_device_flush(pencl_device *device);  /* hands queued work to the driver */
 pencl_status pn_device_finish(pencl_device *device); /* waits for all of it */
 /* Off the token path: reads the binaries of programs first launched since, and queues them for
