@@ -126,6 +126,8 @@ pencl_status pn_kernel_check(pn_kernel *k, int dims, const size_t local[3]);
 
 /* While it is on, each launch is timed anew and waited for: what it takes may have changed. */
 void pn_device_time_launches(pencl_device *device, bool on);
+/* Builds and runs the least kernel there is; an error is the device's, or its compiler's. */
+pencl_status pn_device_check_alive(pencl_device *device);
 
 pencl_status pn_device_flush(pencl_device *device);  /* hands queued work to the driver */
 pencl_status pn_device_finish(pencl_device *device); /* waits for all of it */

@@ -173,7 +173,10 @@ pencl_status pn_plan_new(pn_plan **out,
             break;
         }
         if (!plan->form_refused && ++failures % 2 == 0) {
-            pn_trust_drop(plan->device, t, pencl_error_text(plan->ctx));
+            st = pn_trust_drop(plan->device, t);
+            if (st != PENCL_OK) {
+                break;
+            }
         }
         pn_error_clear(plan->ctx);
         pn_plan_free(plan);

@@ -177,27 +177,22 @@ static pencl_status run_nearest(pn_text *fault, pencl_device *device, const want
     return PENCL_OK;
 }
 
-/* Memory that is written and read: a device that was lost does not even do that. */
-static pencl_status check_device(pencl_device *device)
+/* The candidate may not be used, if it is not the device that fails: after a reset, or with its
+ * compiler's disk full, it fails whatever is asked of it. */
+static pencl_status blame(pencl_device *device,
+                          const char *name,
+                          void (*note)(pencl_device *, const char *, const char *))
 {
-    unsigned char byte = 0;
-    pn_buffer *buffer = NULL;
-    pencl_status st = pn_buffer_new(&buffer, device, sizeof byte);
-    if (st == PENCL_OK) {
-        st = pn_buffer_write(buffer, 0, &byte, sizeof byte);
-    }
-    if (st == PENCL_OK) {
-        st = pn_buffer_read(buffer, 0, &byte, sizeof byte);
-    }
-    pn_buffer_free(buffer);
-    if (st != PENCL_OK) {
-        pn_error_prefix(pn_device_ctx(device), pencl_device_describe(device)->id);
-    }
-    return st;
+    char why[512];
+    pencl_ctx *ctx = pn_device_ctx(device);
+    pn_copy(why, sizeof why, pencl_error_text(ctx));
+    pn_error_clear(ctx);
+    PENCL_TRY(pn_device_check_alive(device));
+    note(device, name, why);
+    return PENCL_OK;
 }
 
-/* A difference is a verdict. A refused build or launch is tried once more, and then a doubt, if it
- * is not the device that fails. */
+/* A difference is a verdict. A refused build or launch is tried once more, and then a doubt. */
 static pencl_status try_one(pencl_device *device, const char *name)
 {
     wanted w;
@@ -223,12 +218,7 @@ static pencl_status try_one(pencl_device *device, const char *name)
             return st;
         }
     }
-    char why[512];
-    pn_copy(why, sizeof why, pencl_error_text(ctx));
-    pn_error_clear(ctx);
-    PENCL_TRY(check_device(device));
-    pn_device_doubt(device, name, why);
-    return PENCL_OK;
+    return blame(device, name, pn_device_doubt);
 }
 
 pencl_status pencl_device_probe(pencl_device *device, const char *const *kernels, size_t n_kernels)
@@ -312,10 +302,14 @@ pencl_status pn_trust_try(pencl_device *device, pn_text *names)
     return st;
 }
 
-void pn_trust_drop(pencl_device *device, const pn_task *t, const char *why)
+pencl_status pn_trust_drop(pencl_device *device, const pn_task *t)
 {
     char name[PN_VERDICT_MAX];
+    char why[512];
     pn_trust_name(name, t, t->chosen);
-    pn_device_overrule(device, name, why);
-    warn(device, name, why);
+    PENCL_TRY(blame(device, name, pn_device_overrule));
+    if (pn_device_verdict(device, name, why, sizeof why)) {
+        warn(device, name, why);
+    }
+    return PENCL_OK;
 }

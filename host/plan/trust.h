@@ -16,7 +16,8 @@ void pn_trust_name(char out[PN_VERDICT_MAX], const pn_task *t, const pn_candidat
  * An error is not about a kernel: memory is out, or the device no longer works. */
 pencl_status pn_trust_try(pencl_device *device, pn_text *names);
 
-/* The candidate failed in a plan of its own: it is not used again. */
-void pn_trust_drop(pencl_device *device, const pn_task *t, const char *why);
+/* The candidate failed in a plan of its own, as the context's error says, which is cleared: it is
+ * not used again. An error when it is the device that fails. */
+pencl_status pn_trust_drop(pencl_device *device, const pn_task *t);
 
 #endif

@@ -7,9 +7,10 @@ verdict behind that a good driver would not have got.
     tests/layer/sweep.py [--platform pocl] [--store warm|cold] [--model FILE] [--first 1] [--every 1]
                          [--random N] [--seed 7] [--functions] [--jobs 1] [--build build/dev]
 
-Each call fails once and, from it on, all fail: CL_OUT_OF_RESOURCES, or what drivers return there. On a cold
-store (made anew for each run) a call also fails in the processes that try kernels out alone, and in the
-main one alone. --functions: the calls of each function instead, also with the errors of a lost device. --random N: that many calls drawn by lot.
+Each call fails once; then it and all after it, as on a device that was lost. On a cold store, which each run
+gets anew, calls that fail once do so in the main process alone, and in those alone that try kernels out;
+afterwards a run without a fault must do as ever. --random: so many calls, drawn by lot. --functions: the
+first calls of each function instead, with what drivers return there and the errors of a lost device.
 Prints each run that went wrong, then the messages with their counts; exit status 1 when any went wrong.
 """
 import argparse
@@ -75,7 +76,7 @@ class Place:
         except subprocess.TimeoutExpired:
             return Result("hangs", b"", "", 0, 0, 0, HANG_S)
         seconds = time.monotonic() - start
-        return Result(done.returncode, done.stdout, done.stderr.decode(), *self.counts(), seconds)
+        return Result(done.returncode, done.stdout, done.stderr.decode(errors="replace"), *self.counts(), seconds)
 
     def left(self):
         """What is in the store besides the database, and the kernels that are not to be used."""
@@ -123,9 +124,9 @@ def attempt(place, case, healthy, cold):
         wrong.append(f"given up for good: {'; '.join(refused)[:300]}")
     if cold:
         after = place.run(NONE)
-        if after.status != 0 or after.out != healthy.out:
-            wrong.append(f"the next start: status {after.status}, {after.out[:60]}, {after.err[-300:]}")
-        wrong += problems(after, healthy)
+        wrong += [f"the next start: {text}" for text in problems(after, healthy)]
+        if after.status != 0:
+            wrong.append(f"the next start: status {after.status}: {after.err[-300:]}")
     return result, wrong, bool(built)
 
 
@@ -152,26 +153,31 @@ def cases_of(options, calls, started):
         yield Case(f"{n}+={NOT_AVAILABLE if n % 2 else OUT_OF_RESOURCES}", "")
 
 
-def sweep(options, folder):
-    cold = options.store == "cold"
-    places = queue.Queue()
-    for i in range(options.jobs):
-        places.put(Place(options, folder / str(i)))
-    place = places.queue[0]
-    first = place.run(NONE)
-    healthy = place.run(NONE)
+def prepare(options, folder):
+    """Places for all jobs, each with a warm store, and the first and the second run without a fault."""
+    places = [Place(options, folder / str(i)) for i in range(options.jobs)]
+    first, healthy = places[0].run(NONE), places[0].run(NONE)
     if healthy.status != 0 or healthy.out != first.out or healthy.live != 0:
         sys.exit(f"without a fault: {healthy}")
-    for other in list(places.queue)[1:]:
-        shutil.copytree(place.store, other.store, dirs_exist_ok=True)
+    for other in places[1:]:
+        shutil.copytree(places[0].store, other.store, dirs_exist_ok=True)
+    return places, first, healthy
+
+
+def sweep(options, folder):
+    cold = options.store == "cold"
+    places, first, healthy = prepare(options, folder)
     calls = first.calls if cold else healthy.calls
+    free = queue.Queue()
+    for place in places:
+        free.put(place)
 
     def one(case):
-        mine = places.get()
+        place = free.get()
         try:
-            return case, *attempt(mine, case, healthy, cold)
+            return case, *attempt(place, case, healthy, cold)
         finally:
-            places.put(mine)
+            free.put(place)
 
     counts, said, bad, built, slowest = collections.Counter(), collections.Counter(), 0, 0, 0.0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -183,10 +189,10 @@ def sweep(options, folder):
             bad += bool(wrong)
             for text in wrong:
                 print(f"{case.fault} {case.where}: {text}", flush=True)
-    end = place.run(NONE)
-    if end.status != 0 or end.out != healthy.out or (not cold and end.calls != healthy.calls):
-        bad += 1
-        print(f"the store is not what it was: {end}")
+    for end in [place.run(NONE) for place in places]:
+        if end.status != 0 or end.out != healthy.out or end.calls != healthy.calls:
+            bad += 1
+            print(f"the store is not what it was: {end}")
     for text, n in said.most_common():
         print(f"{n:6} {text[:160]!r}")
     print(f"{options.platform}, {options.store} store, {options.model.name}: {calls} calls, {sum(counts.values())} "
