@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* q2_k: blocks of 256 as ggml stores them, 84 bytes: {uint8 scales[16]; uint8 q[64]; half d;
  * half least}, 16 sub-blocks of 16, value = q * (d * scale) - least * minimum. A byte of `scales`
- * is a scale and, in its high nibble, a minimum. Element 32 i + l is in byte l of 32 for each half
- * of the block, from bit 2 (i % 4) on. */
+ * is a scale and, in its high nibble, a minimum. The quants are planes (planes.h) of 128 each. */
 #include "array/bytes.h"
 #include "array/dtypes.h"
 #include "array/k_quants.h"
 #include "array/planes.h"
 
-enum { BYTES = 84, SUB = 16, LINE = 32 };
+enum { BYTES = 84, SUB = 16, PART = 128 };
 
 static const pn_k_form form = {.sub = SUB, .most = 3, .scale = 15};
 
@@ -18,30 +17,26 @@ static void get(const uint8_t *from, pn_k_block *block)
         block->scale[i] = (int8_t)(from[i] & 15);
         block->minimum[i] = (int8_t)(from[i] >> 4);
     }
-    for (int i = 0; i < PN_K / LINE; i++) {
-        const uint8_t *q = from + 16 + i / 4 * LINE;
-        for (int l = 0; l < LINE; l++) {
-            block->q[i * LINE + l] = q[l] >> i % 4 * 2 & 3;
-        }
+    memset(block->q, 0, PN_K);
+    from += 16;
+    for (uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
+        from = pn_plane_get(from, q, PART, 2, 0);
     }
-    block->d = pn_get_u16(from + 80);
-    block->least = pn_get_u16(from + 82);
+    block->d = pn_get_u16(from);
+    block->least = pn_get_u16(from + 2);
 }
 
 static void put(const pn_k_block *block, uint8_t *to)
 {
-    memset(to, 0, BYTES);
     for (int i = 0; i < PN_K_SUBS; i++) {
         to[i] = (uint8_t)(block->scale[i] | block->minimum[i] << 4);
     }
-    for (int i = 0; i < PN_K / LINE; i++) {
-        uint8_t *q = to + 16 + i / 4 * LINE;
-        for (int l = 0; l < LINE; l++) {
-            q[l] = (uint8_t)(q[l] | block->q[i * LINE + l] << i % 4 * 2);
-        }
+    to += 16;
+    for (const uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
+        to = pn_plane_put(to, q, PART, 2, 0);
     }
-    pn_set_u16(to + 80, block->d);
-    pn_set_u16(to + 82, block->least);
+    pn_set_u16(to, block->d);
+    pn_set_u16(to + 2, block->least);
 }
 
 static void to_f32(const void *from, float *to, size_t n)

@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* q3_k: blocks of 256 as ggml stores them, 110 bytes: {uint8 high[32]; uint8 low[64];
- * uint8 scales[12]; half d}, 16 sub-blocks of 16, value = (q - 4) * (d * scale). Element 32 i + l
- * has its 2 low bits in byte l of 32 for each half of the block, from bit 2 (i % 4) on, and its
- * third in byte l of `high`, bit i. Scales are 6 bits, 32 more than they mean: 4 low ones of scales
- * i and i + 8 in byte i, then 2 high ones of scale i in byte 8 + i % 4, from bit 2 (i / 4) on. */
+ * uint8 scales[12]; half d}, 16 sub-blocks of 16, value = (q - 4) * (d * scale). `high` is a plane
+ * (planes.h) of all third bits, `low` are planes of 128 quants each. Scales are 6 bits, 32 more
+ * than they mean: 4 low ones of scales i and i + 8 in byte i, then 2 high ones of scale i in byte
+ * 8 + i % 4, from bit 2 (i / 4) on. */
 #include "array/bytes.h"
 #include "array/dtypes.h"
 #include "array/k_quants.h"
 #include "array/planes.h"
 
-enum { BYTES = 110, SUB = 16, LINE = 32 };
+enum { BYTES = 110, SUB = 16, PART = 128, PAIR = 32 };
 
 static const pn_k_form form = {.sub = SUB, .most = 7, .zero = 4, .scale = 31};
 
 static void get(const uint8_t *from, pn_k_block *block)
 {
     const uint8_t *scales = from + 96;
-    for (int i = 0; i < PN_K / LINE; i++) {
-        const uint8_t *low = from + 32 + i / 4 * LINE;
-        for (int l = 0; l < LINE; l++) {
-            int q = (low[l] >> i % 4 * 2 & 3) | (from[l] >> i & 1) << 2;
-            block->q[i * LINE + l] = (uint8_t)q;
-        }
+    const uint8_t *low = from + 32;
+    memset(block->q, 0, PN_K);
+    pn_plane_get(from, block->q, PN_K, 1, 2);
+    for (uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
+        low = pn_plane_get(low, q, PART, 2, 0);
     }
     for (int i = 0; i < PN_K_SUBS; i++) {
-        int low = scales[i % 8] >> i / 8 * 4 & 15;
-        int high = scales[8 + i % 4] >> i / 4 * 2 & 3;
-        block->scale[i] = (int8_t)((low | high << 4) - 32);
+        int four = scales[i % 8] >> i / 8 * 4 & 15;
+        int two = scales[8 + i % 4] >> i / 4 * 2 & 3;
+        block->scale[i] = (int8_t)((four | two << 4) - 32);
     }
     block->d = pn_get_u16(from + 108);
 }
@@ -34,15 +33,11 @@ static void get(const uint8_t *from, pn_k_block *block)
 static void put(const pn_k_block *block, uint8_t *to)
 {
     uint8_t *scales = to + 96;
-    memset(to, 0, BYTES);
-    for (int i = 0; i < PN_K / LINE; i++) {
-        uint8_t *low = to + 32 + i / 4 * LINE;
-        for (int l = 0; l < LINE; l++) {
-            uint8_t q = block->q[i * LINE + l];
-            low[l] = (uint8_t)(low[l] | (q & 3) << i % 4 * 2);
-            to[l] = (uint8_t)(to[l] | q >> 2 << i);
-        }
+    uint8_t *low = pn_plane_put(to, block->q, PN_K, 1, 2);
+    for (const uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
+        low = pn_plane_put(low, q, PART, 2, 0);
     }
+    memset(scales, 0, 12);
     for (int i = 0; i < PN_K_SUBS; i++) {
         int scale = block->scale[i] + 32;
         scales[i % 8] = (uint8_t)(scales[i % 8] | (scale & 15) << i / 8 * 4);
@@ -78,10 +73,10 @@ static void take_apart(const uint8_t *stored, uint8_t *apart)
     pn_set_u16(apart, block.d);
     memcpy(apart + 2, block.scale, PN_K_SUBS);
     uint8_t *to = apart + 18;
-    for (const uint8_t *q = block.q; q < block.q + PN_K; q += LINE) {
+    for (const uint8_t *q = block.q; q < block.q + PN_K; q += PAIR) {
         to = pn_plane_put(to, q, SUB, 2, 0);
         to = pn_plane_put(to, q + SUB, SUB, 2, 0);
-        to = pn_plane_put(to, q, LINE, 1, 2);
+        to = pn_plane_put(to, q, PAIR, 1, 2);
     }
 }
 
@@ -91,10 +86,10 @@ static void put_together(const uint8_t *apart, uint8_t *stored)
     block.d = pn_get_u16(apart);
     memcpy(block.scale, apart + 2, PN_K_SUBS);
     const uint8_t *from = apart + 18;
-    for (uint8_t *q = block.q; q < block.q + PN_K; q += LINE) {
+    for (uint8_t *q = block.q; q < block.q + PN_K; q += PAIR) {
         from = pn_plane_get(from, q, SUB, 2, 0);
         from = pn_plane_get(from, q + SUB, SUB, 2, 0);
-        from = pn_plane_get(from, q, LINE, 1, 2);
+        from = pn_plane_get(from, q, PAIR, 1, 2);
     }
     put(&block, stored);
 }

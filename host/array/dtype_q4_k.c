@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* q4_k: blocks of 256 as ggml stores them, 144 bytes: {half d; half least; uint8 scales[12];
- * uint8 q[128]}, 8 sub-blocks of 32, value = q * (d * scale) - least * minimum. Byte l of the j-th
- * 32 of q has element 64 j + l in its low and element 64 j + 32 + l in its high nibble. */
+ * uint8 q[128]}, 8 sub-blocks of 32, value = q * (d * scale) - least * minimum. The quants are
+ * planes (planes.h) of 64 each. */
 #include "array/bytes.h"
 #include "array/dtypes.h"
 #include "array/k_quants.h"
 #include "array/planes.h"
 
-enum { BYTES = 144, SUB = 32 };
+enum { BYTES = 144, SUB = 32, PART = 64 };
 
 static const pn_k_form form = {.sub = SUB, .most = 15, .scale = 63};
 
@@ -16,12 +16,10 @@ static void get(const uint8_t *from, pn_k_block *block)
     block->d = pn_get_u16(from);
     block->least = pn_get_u16(from + 2);
     pn_k_scales_get(from + 4, block->scale, block->minimum);
+    memset(block->q, 0, PN_K);
     from += 16;
-    for (uint8_t *q = block->q; q < block->q + PN_K; q += 2 * SUB, from += SUB) {
-        for (int l = 0; l < SUB; l++) {
-            q[l] = from[l] & 15;
-            q[SUB + l] = from[l] >> 4;
-        }
+    for (uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
+        from = pn_plane_get(from, q, PART, 4, 0);
     }
 }
 
@@ -31,10 +29,8 @@ static void put(const pn_k_block *block, uint8_t *to)
     pn_set_u16(to + 2, block->least);
     pn_k_scales_put(block->scale, block->minimum, to + 4);
     to += 16;
-    for (const uint8_t *q = block->q; q < block->q + PN_K; q += 2 * SUB, to += SUB) {
-        for (int l = 0; l < SUB; l++) {
-            to[l] = (uint8_t)(q[l] | q[SUB + l] << 4);
-        }
+    for (const uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
+        to = pn_plane_put(to, q, PART, 4, 0);
     }
 }
 

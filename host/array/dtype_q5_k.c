@@ -1,46 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* q5_k: blocks of 256 as ggml stores them, 176 bytes: {half d; half least; uint8 scales[12];
  * uint8 high[32]; uint8 low[128]}, 8 sub-blocks of 32, value = q * (d * scale) - least * minimum.
- * The low bits are q4_k's; bit s of byte l of `high` is the fifth bit of element l of sub-block s.
- */
+ * `high` is a plane (planes.h) of all fifth bits, `low` are planes of 64 quants each. */
 #include "array/bytes.h"
 #include "array/dtypes.h"
 #include "array/k_quants.h"
 #include "array/planes.h"
 
-enum { BYTES = 176, SUB = 32 };
+enum { BYTES = 176, SUB = 32, PART = 64 };
 
 static const pn_k_form form = {.sub = SUB, .most = 31, .scale = 63};
 
 static void get(const uint8_t *from, pn_k_block *block)
 {
-    const uint8_t *high = from + 16;
-    const uint8_t *low = from + 48;
     block->d = pn_get_u16(from);
     block->least = pn_get_u16(from + 2);
     pn_k_scales_get(from + 4, block->scale, block->minimum);
-    for (int s = 0; s < PN_K / SUB; s++) {
-        for (int l = 0; l < SUB; l++) {
-            int nibble = low[s / 2 * SUB + l] >> s % 2 * 4 & 15;
-            block->q[s * SUB + l] = (uint8_t)(nibble | (high[l] >> s & 1) << 4);
-        }
+    memset(block->q, 0, PN_K);
+    from = pn_plane_get(from + 16, block->q, PN_K, 1, 4);
+    for (uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
+        from = pn_plane_get(from, q, PART, 4, 0);
     }
 }
 
 static void put(const pn_k_block *block, uint8_t *to)
 {
-    uint8_t *high = to + 16;
-    uint8_t *low = to + 48;
     pn_set_u16(to, block->d);
     pn_set_u16(to + 2, block->least);
     pn_k_scales_put(block->scale, block->minimum, to + 4);
-    memset(high, 0, BYTES - 16);
-    for (int s = 0; s < PN_K / SUB; s++) {
-        for (int l = 0; l < SUB; l++) {
-            uint8_t q = block->q[s * SUB + l];
-            low[s / 2 * SUB + l] = (uint8_t)(low[s / 2 * SUB + l] | (q & 15) << s % 2 * 4);
-            high[l] = (uint8_t)(high[l] | q >> 4 << s);
-        }
+    to = pn_plane_put(to + 16, block->q, PN_K, 1, 4);
+    for (const uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
+        to = pn_plane_put(to, q, PART, 4, 0);
     }
 }
 

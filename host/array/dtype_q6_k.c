@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* q6_k: blocks of 256 as ggml stores them, 210 bytes: {uint8 low[128]; uint8 high[64];
- * int8 scale[16]; half d}, 16 sub-blocks of 16, value = (q - 32) * (d * scale). Each half of 128
- * elements has 64 bytes of `low` and 32 of `high`: element 32 p + l its 4 low bits in byte
- * 32 (p % 2) + l, from bit 4 (p / 2) on, and its 2 high ones in byte l from bit 2 p on. */
+ * int8 scale[16]; half d}, 16 sub-blocks of 16, value = (q - 32) * (d * scale). `low` and `high`
+ * are planes (planes.h) of 128 quants each. */
 #include "array/bytes.h"
 #include "array/dtypes.h"
 #include "array/k_quants.h"
 #include "array/planes.h"
 
-enum { BYTES = 210, SUB = 16, LINE = 32 };
+enum { BYTES = 210, SUB = 16, PART = 128 };
 
 static const pn_k_form form = {.sub = SUB, .most = 63, .zero = 32, .scale = 127};
 
 static void get(const uint8_t *from, pn_k_block *block)
 {
-    for (int i = 0; i < PN_K / LINE; i++) {
-        int p = i % 4;
-        const uint8_t *low = from + i / 4 * 64 + p % 2 * LINE;
-        const uint8_t *high = from + 128 + i / 4 * LINE;
-        for (int l = 0; l < LINE; l++) {
-            int q = (low[l] >> p / 2 * 4 & 15) | (high[l] >> p * 2 & 3) << 4;
-            block->q[i * LINE + l] = (uint8_t)q;
-        }
+    const uint8_t *low = from;
+    const uint8_t *high = from + 128;
+    memset(block->q, 0, PN_K);
+    for (uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
+        low = pn_plane_get(low, q, PART, 4, 0);
+        high = pn_plane_get(high, q, PART, 2, 4);
     }
     memcpy(block->scale, from + 192, PN_K_SUBS);
     block->d = pn_get_u16(from + 208);
@@ -29,16 +26,11 @@ static void get(const uint8_t *from, pn_k_block *block)
 
 static void put(const pn_k_block *block, uint8_t *to)
 {
-    memset(to, 0, 192);
-    for (int i = 0; i < PN_K / LINE; i++) {
-        int p = i % 4;
-        uint8_t *low = to + i / 4 * 64 + p % 2 * LINE;
-        uint8_t *high = to + 128 + i / 4 * LINE;
-        for (int l = 0; l < LINE; l++) {
-            uint8_t q = block->q[i * LINE + l];
-            low[l] = (uint8_t)(low[l] | (q & 15) << p / 2 * 4);
-            high[l] = (uint8_t)(high[l] | q >> 4 << p * 2);
-        }
+    uint8_t *low = to;
+    uint8_t *high = to + 128;
+    for (const uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
+        low = pn_plane_put(low, q, PART, 4, 0);
+        high = pn_plane_put(high, q, PART, 2, 4);
     }
     memcpy(to + 192, block->scale, PN_K_SUBS);
     pn_set_u16(to + 208, block->d);

@@ -17,35 +17,37 @@ static inline uint32_t pn_plane_mask(int bits)
 }
 
 /* Bits shift .. shift + bits - 1 of q[n] into a plane; returns the byte after it. */
-static inline uint8_t *pn_plane_put(uint8_t *to, const uint8_t *q, size_t n, int bits, int shift)
+static inline uint8_t *
+pn_plane_put(uint8_t *restrict to, const uint8_t *restrict q, size_t n, int bits, int shift)
 {
     const size_t bytes = n * (size_t)bits / 8;
-    for (size_t j = 0; j < bytes; j += 4) {
-        uint32_t word = 0;
-        for (size_t at = 0; at < 8; at += (size_t)bits) {
+    memset(to, 0, bytes);
+    for (int at = 0; at < 8; at += bits, q += bytes) {
+        for (size_t j = 0; j < bytes; j += 4) {
             uint32_t four;
-            memcpy(&four, q + at / (size_t)bits * bytes + j, sizeof four);
+            uint32_t word;
+            memcpy(&four, q + j, sizeof four);
+            memcpy(&word, to + j, sizeof word);
             word |= (four >> shift & pn_plane_mask(bits)) << at;
+            memcpy(to + j, &word, sizeof word);
         }
-        memcpy(to + j, &word, sizeof word);
     }
     return to + bytes;
 }
 
 /* Sets those bits of q[n], zeros before, from a plane; returns the byte after it. */
 static inline const uint8_t *
-pn_plane_get(const uint8_t *from, uint8_t *q, size_t n, int bits, int shift)
+pn_plane_get(const uint8_t *restrict from, uint8_t *restrict q, size_t n, int bits, int shift)
 {
     const size_t bytes = n * (size_t)bits / 8;
-    for (size_t j = 0; j < bytes; j += 4) {
-        uint32_t word;
-        memcpy(&word, from + j, sizeof word);
-        for (size_t at = 0; at < 8; at += (size_t)bits) {
-            uint8_t *to = q + at / (size_t)bits * bytes + j;
+    for (int at = 0; at < 8; at += bits, q += bytes) {
+        for (size_t j = 0; j < bytes; j += 4) {
             uint32_t four;
-            memcpy(&four, to, sizeof four);
+            uint32_t word;
+            memcpy(&four, q + j, sizeof four);
+            memcpy(&word, from + j, sizeof word);
             four |= (word >> at & pn_plane_mask(bits)) << shift;
-            memcpy(to, &four, sizeof four);
+            memcpy(q + j, &four, sizeof four);
         }
     }
     return from + bytes;
