@@ -59,8 +59,10 @@ typedef struct pn_cl {
 /* "CL_OUT_OF_RESOURCES"; "CL_ERROR -1234" for codes that no header names. Static text or `room`. */
 const char *pn_cl_error_name(cl_int code, char room[32]);
 
-/* Records E_DEVICE, "clFinish: CL_OUT_OF_RESOURCES"; a failed allocation is E_LIMIT. */
-pencl_status pn_cl_fail(pencl_ctx *ctx, const char *call, cl_int code, const char *file, int line);
+/* Records E_DEVICE, "clFinish: CL_OUT_OF_RESOURCES on pocl:0 (...): what to do"; a failed
+ * allocation is E_LIMIT. */
+pencl_status
+pn_cl_fail(const pencl_device *device, const char *call, cl_int code, const char *file, int line);
 
 /* Calls a function of a device's libOpenCL and leaves the calling function when it fails:
  * PN_CL(device, clFlush, device->queue). */
@@ -68,7 +70,7 @@ pencl_status pn_cl_fail(pencl_ctx *ctx, const char *call, cl_int code, const cha
     do {                                                                                           \
         cl_int pn_cl_code_ = (device)->cl->call(__VA_ARGS__);                                      \
         if (pn_cl_code_ != CL_SUCCESS) {                                                           \
-            return pn_cl_fail((device)->ctx, #call, pn_cl_code_, __FILE__, __LINE__);              \
+            return pn_cl_fail((device), #call, pn_cl_code_, __FILE__, __LINE__);                   \
         }                                                                                          \
     } while (0)
 
