@@ -245,7 +245,7 @@ pencl_status pn_buffer_map(void **out, pn_buffer *b, pn_map_mode mode)
     void *at =
         d->cl->clEnqueueMapBuffer(d->queue, b->mem, CL_TRUE, flags, 0, bytes, 0, NULL, NULL, &code);
     if (code != CL_SUCCESS) {
-        return pn_cl_fail(d->ctx, "clEnqueueMapBuffer", code, __FILE__, __LINE__);
+        return pn_cl_fail(d, "clEnqueueMapBuffer", code, __FILE__, __LINE__);
     }
     *out = at;
     return PENCL_OK;

@@ -64,8 +64,9 @@ const char *pn_cl_error_name(cl_int code, char room[32]);
 
 /* E_DEVICE; a failed allocation is E_LIMIT, on the host E_NOMEM. */
 pencl_status pn_cl_status(cl_int code);
-/* Records that status, "clFinish: CL_OUT_OF_RESOURCES". */
-pencl_status pn_cl_fail(pencl_ctx *ctx, const char *call, cl_int code, const char *file, int line);
+/* Records that status, "clFinish: CL_OUT_OF_RESOURCES on pocl:0 (...): what to do". */
+pencl_status
+pn_cl_fail(const pencl_device *device, const char *call, cl_int code, const char *file, int line);
 
 /* Calls a function of a device's libOpenCL and leaves the calling function when it fails:
  * PN_CL(device, clFlush, device->queue). */
@@ -73,7 +74,7 @@ pencl_status pn_cl_fail(pencl_ctx *ctx, const char *call, cl_int code, const cha
     do {                                                                                           \
         cl_int pn_cl_code_ = (device)->cl->call(__VA_ARGS__);                                      \
         if (pn_cl_code_ != CL_SUCCESS) {                                                           \
-            return pn_cl_fail((device)->ctx, #call, pn_cl_code_, __FILE__, __LINE__);              \
+            return pn_cl_fail((device), #call, pn_cl_code_, __FILE__, __LINE__);                   \
         }                                                                                          \
     } while (0)
 

@@ -37,12 +37,12 @@ static pencl_status connect(pencl_device *d, const pn_handle *handle, uint32_t c
     d->context = d->cl->clCreateContext(properties, 1, &d->id, NULL, NULL, &code);
     if (code != CL_SUCCESS) {
         d->context = NULL;
-        return pn_cl_fail(d->ctx, "clCreateContext", code, __FILE__, __LINE__);
+        return pn_cl_fail(d, "clCreateContext", code, __FILE__, __LINE__);
     }
     d->queue = d->cl->clCreateCommandQueue(d->context, d->id, 0, &code);
     if (code != CL_SUCCESS) {
         d->queue = NULL;
-        return pn_cl_fail(d->ctx, "clCreateCommandQueue", code, __FILE__, __LINE__);
+        return pn_cl_fail(d, "clCreateCommandQueue", code, __FILE__, __LINE__);
     }
     return PENCL_OK;
 }

@@ -23,12 +23,13 @@ pencl_status pn_kernel_new(pn_kernel **out, pencl_device *device, const pn_kerne
                               : pn_program_get(&k->program, device, source);
     if (status == PENCL_OK) {
         cl_int code = CL_SUCCESS;
-        char room[32];
         k->kernel = device->cl->clCreateKernel(k->program->program, k->name, &code);
-        if (code != CL_SUCCESS) {
+        if (code == CL_INVALID_KERNEL_NAME) {
             status =
-                PN_FAIL_CODE(device->ctx, PENCL_E_BUILD, code, "clCreateKernel: %s: %s in cl/%s.cl",
-                             pn_cl_error_name(code, room), k->name, source->file);
+                PN_FAIL_CODE(device->ctx, PENCL_E_BUILD, code,
+                             "clCreateKernel: there is no %s in cl/%s.cl", k->name, source->file);
+        } else if (code != CL_SUCCESS) {
+            status = pn_cl_fail(device, "clCreateKernel", code, __FILE__, __LINE__);
         }
     }
     if (status != PENCL_OK) {

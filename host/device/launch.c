@@ -159,10 +159,10 @@ static void set_range(pn_range *range, int dims, const size_t *global, const siz
 static pencl_status check_launch(pn_kernel *k, const pn_range *range)
 {
     pencl_device *d = k->device;
-    char room[32];
+    char call[48];
     if (k->bad_code != CL_SUCCESS) {
-        return PN_FAIL_CODE(d->ctx, PENCL_E_DEVICE, k->bad_code, "clSetKernelArg: %s: argument %d",
-                            pn_cl_error_name(k->bad_code, room), k->bad_arg);
+        snprintf(call, sizeof call, "clSetKernelArg of argument %d", k->bad_arg);
+        return pn_cl_fail(d, call, k->bad_code, __FILE__, __LINE__);
     }
     size_t items = 1;
     for (int i = 0; i < range->dims && range->local[i] > 0; i++) {

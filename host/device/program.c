@@ -78,7 +78,7 @@ build_source(pn_program *p, const char *source, const char *options, const char 
     p->program = d->cl->clCreateProgramWithSource(d->context, 1, &source, NULL, &code);
     pencl_status status = PENCL_OK;
     if (code != CL_SUCCESS) {
-        status = pn_cl_fail(d->ctx, "clCreateProgramWithSource", code, __FILE__, __LINE__);
+        status = pn_cl_fail(d, "clCreateProgramWithSource", code, __FILE__, __LINE__);
     } else {
         code = d->cl->clBuildProgram(p->program, 1, &d->id, options, NULL, NULL);
         status = code == CL_SUCCESS ? PENCL_OK : fail_build(d, p->program, code);

@@ -2,7 +2,7 @@
 /* Buffers, programs and launches on the device under test. Kernels are files that the tests write,
  * read by way of PENCL_CL_DIR; `ref` has none and passes those tests at once. */
 #include "base/os.h"
-#include "device/device.h"
+#include "device/kernel.h"
 #include "support/devices.h"
 
 #include <check.h>
@@ -229,6 +229,7 @@ static const pn_kernel_source sums = {
     .prelude = "float more(void)\n{\n    return 0.5f;\n}\n",
     .options = "-DEXTRA=1000",
     .label = "test/sums",
+    .once = true, /* y is read and written */
 };
 
 /* Runs `sums` over 8 floats and returns the last: 2 * 7 + 1 + 2 + 3 + 4 + 1000 + 0.5. */
@@ -251,6 +252,7 @@ static float run_sums(pn_kernel *k)
     ck_assert_int_eq(pn_device_finish(device), PENCL_OK);
     ck_assert_int_eq(pn_buffer_read(y, 0, out, sizeof out), PENCL_OK);
     pn_buffer_free(y);
+    ck_assert_float_eq(out[0], 1010.5f); /* of the other work-group */
     return out[7];
 }
 
@@ -295,6 +297,35 @@ START_TEST(stored_binaries_spare_the_build)
     pn_kernel *k = new_kernel(&sums);
     ck_assert_float_eq(run_sums(k), 1031.5f);
     ck_assert_int_eq(n_built, 2);
+    pn_kernel_free(k);
+}
+END_TEST
+
+/* What a full disk, another driver under the same name or a driver without binaries leave. */
+START_TEST(useless_binaries_are_built_again)
+{
+    static const char *const rows[] = {"", "sums 4,1,1 10\n", "no end"};
+    static const size_t sizes[] = {0, sizeof "sums 4,1,1 10\n", 6};
+    char key[33];
+    if (pn_device_caps(device)->is_ref) {
+        return;
+    }
+    pn_kernel *k = new_kernel(&sums);
+    ck_assert_float_eq(run_sums(k), 1024.5f);
+    pn_copy(key, sizeof key, k->program->store_key);
+    for (int i = 0; i < 3; i++) {
+        pn_kernel_free(k);
+        reopen();
+        pn_store_db_put(device->store, device->programs_table, key, rows[i], sizes[i]);
+        reopen();
+        k = new_kernel(&sums);
+        ck_assert_float_eq(run_sums(k), 1024.5f);
+        ck_assert_int_eq(n_built, 2 + i);
+    }
+    pn_kernel_free(k);
+    reopen();
+    k = new_kernel(&sums);
+    ck_assert_int_eq(n_built, 4); /* what was built instead is kept */
     pn_kernel_free(k);
 }
 END_TEST
@@ -345,7 +376,7 @@ START_TEST(refused_arguments_and_sizes_fail_the_launch)
     expect_text("test/sums: a work-group of 4, the device takes 2");
     pn_kernel_arg_i32(k, 77, 1);
     ck_assert_int_eq(pn_kernel_run(k, 1, global, local), PENCL_E_DEVICE);
-    expect_text("test/sums: clSetKernelArg: CL_INVALID_ARG_INDEX: argument 77");
+    expect_text("test/sums: clSetKernelArg of argument 77: CL_INVALID_ARG_INDEX on ");
     pn_kernel_free(k);
 }
 END_TEST
@@ -401,6 +432,7 @@ Suite *suite_device_device(void)
     tcase_add_test(buffers, base_addresses_are_aligned);
     tcase_add_test(kernels, kernels_run_with_their_arguments);
     tcase_add_test(kernels, stored_binaries_spare_the_build);
+    tcase_add_test(kernels, useless_binaries_are_built_again);
     tcase_add_test(kernels, failed_builds_name_the_file_and_line);
     tcase_add_test(kernels, missing_files_and_kernels_are_named);
     tcase_add_test(kernels, refused_arguments_and_sizes_fail_the_launch);
