@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stores: variables on a device, in parts, packed by all cores straight into mapped memory. */
+/* Stores: variables on a device, in parts, packed by all cores: straight into mapped memory where
+ * host and device share it, else piece by piece through a staging buffer. */
 #include "array/store.h"
 
 #include "base/os.h"
@@ -7,7 +8,10 @@
 #include <limits.h>
 #include <stdatomic.h>
 
-enum { CHUNK_BYTES = 1 << 18 }; /* what a thread takes at a time: large against its cost */
+enum {
+    CHUNK_BYTES = 1 << 18,  /* what a thread takes at a time: large against its cost */
+    STAGING_BYTES = 4 << 20 /* host memory on the way to a device whose memory is apart */
+};
 
 /* ---- making ---- */
 
@@ -233,21 +237,92 @@ work_on_part(pn_store *s, int i, transfer *t, pn_map_mode mode, void (*work)(voi
     return pn_buffer_unmap(part->buffer, map);
 }
 
+/* ---- filling ---- */
+
+static pencl_status check_filled(const pn_store *s, pencl_ctx *ctx, transfer *t)
+{
+    if (atomic_load(&t->status) == PENCL_E_NOMEM) {
+        return PN_NOMEM(ctx);
+    }
+    return atomic_load(&t->status) == PENCL_OK
+               ? PENCL_OK
+               : pn_spec_fail(ctx, PENCL_E_IO, &s->spec, "its rows cannot be read");
+}
+
+/* Bytes of the first rows of part i in front of its scales, and of their scales. */
+static void bytes_of_first(const pn_store *s, int i, int64_t rows, size_t *data, size_t *scales)
+{
+    pn_matrix m = pn_store_part(s, i);
+    m.rows = rows;
+    const size_t all = s->layout->bytes(&m);
+    const size_t at = s->layout->scales(&m);
+    *data = at > 0 ? at : all;
+    *scales = at > 0 ? all - at : 0;
+}
+
+/* Rows first .. first + n - 1 of part i, packed as a matrix of their own, to where they belong. */
+static pencl_status write_piece(pn_store *s, int i, int64_t first, const transfer *t)
+{
+    const pn_part *part = &s->parts[i];
+    const pn_matrix whole = pn_store_part(s, i);
+    const char *from = t->packed;
+    size_t data[2];
+    size_t scales[2];
+    bytes_of_first(s, i, first, &data[0], &scales[0]);
+    bytes_of_first(s, i, t->matrix.rows, &data[1], &scales[1]);
+    PENCL_TRY(pn_buffer_write(part->buffer, part->offset + data[0], from, data[1]));
+    return pn_buffer_write(part->buffer, part->offset + s->layout->scales(&whole) + scales[0],
+                           from + data[1], scales[1]);
+}
+
+/* Through `staging`, so many rows at a time. */
+static pencl_status
+fill_staged(pn_store *s, pencl_ctx *ctx, const pn_row_source *source, void *staging, int64_t rows)
+{
+    for (int i = 0; i < s->n_parts; i++) {
+        const int64_t end = s->parts[i].rows;
+        for (int64_t first = 0; first < end; first += rows) {
+            transfer t = transfer_of(s, i);
+            t.source = source;
+            t.packed = staging;
+            t.first += first;
+            t.matrix.rows = least(rows, end - first);
+            pn_parallel((size_t)((t.matrix.rows + t.chunk - 1) / t.chunk), fill_chunk, &t);
+            PENCL_TRY(check_filled(s, ctx, &t));
+            PENCL_TRY(write_piece(s, i, first, &t));
+        }
+    }
+    return PENCL_OK;
+}
+
+static pencl_status fill_apart(pn_store *s, pencl_ctx *ctx, const pn_row_source *source)
+{
+    pn_matrix m = s->matrix;
+    m.rows = s->layout->row_step;
+    const size_t step = s->layout->bytes(&m);
+    const size_t steps = step > 0 && STAGING_BYTES > step ? STAGING_BYTES / step : 1;
+    void *staging = pn_alloc(steps * step + 1);
+    if (staging == NULL) {
+        return PN_NOMEM(ctx);
+    }
+    pencl_status st = fill_staged(s, ctx, source, staging, (int64_t)steps * m.rows);
+    pn_free(staging);
+    return st;
+}
+
 pencl_status pn_store_fill(pn_store *store, pencl_ctx *ctx, const pn_row_source *source)
 {
     if (pn_device_rehearses(store->device)) {
         return PENCL_OK;
     }
+    if (!pn_device_caps(store->device)->unified) {
+        return fill_apart(store, ctx, source);
+    }
     for (int i = 0; i < store->n_parts; i++) {
         transfer t = transfer_of(store, i);
         t.source = source;
         PENCL_TRY(work_on_part(store, i, &t, PN_MAP_WRITE, fill_chunk));
-        if (atomic_load(&t.status) == PENCL_E_NOMEM) {
-            return PN_NOMEM(ctx);
-        }
-        if (atomic_load(&t.status) != PENCL_OK) {
-            return pn_spec_fail(ctx, PENCL_E_IO, &store->spec, "its rows cannot be read");
-        }
+        PENCL_TRY(check_filled(store, ctx, &t));
     }
     return PENCL_OK;
 }

@@ -51,7 +51,7 @@ typedef struct pn_row_source {
     void *user;
     size_t scratch_bytes; /* > 0: scratch has this size, and room for row_step plain rows */
 } pn_row_source;
-/* Packs straight into mapped device memory. */
+/* Packs straight into device memory where the host shares it; else through a few MB of staging. */
 pencl_status pn_store_fill(pn_store *store, pencl_ctx *ctx, const pn_row_source *source);
 /* From and to plain memory of the whole matrix. */
 pencl_status pn_store_upload(pn_store *store, pencl_ctx *ctx, const void *plain);

@@ -206,15 +206,16 @@ uint64_t pn_memory_total(void)
 
 uint64_t pn_memory_available(void)
 {
-    pn_text text = {0};
-    pencl_ctx quiet = {0};
-    uint64_t kib = 0;
-    if (pn_file_read(&text, &quiet, "/proc/meminfo", 4096) == PENCL_OK) {
-        const char *line = strstr(pn_text_get(&text), "MemAvailable:");
-        kib = line != NULL ? strtoull(line + strlen("MemAvailable:"), NULL, 10) : 0;
+    static const char name[] = "MemAvailable:";
+    char text[512]; /* not on the heap: running out of memory must not go unnoticed */
+    const int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+    const ssize_t size = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0) {
+        close(fd);
     }
-    pn_text_free(&text);
-    return kib << 10;
+    text[size > 0 ? size : 0] = '\0';
+    const char *line = strstr(text, name);
+    return line != NULL ? (uint64_t)strtoull(line + strlen(name), NULL, 10) << 10 : 0;
 }
 
 size_t pn_thread_times(pn_thread_time *out, size_t room)

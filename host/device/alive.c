@@ -21,12 +21,12 @@ static pencl_status make(probe *p, pencl_device *d, int32_t number)
     snprintf(text, sizeof text, "__kernel void alive(__global int *x) { x[0] = %d; }", (int)number);
     p->program = d->cl->clCreateProgramWithSource(d->context, 1, &source, NULL, &code);
     if (code != CL_SUCCESS) {
-        return pn_cl_fail(d->ctx, "clCreateProgramWithSource", code, __FILE__, __LINE__);
+        return pn_cl_fail(d, "clCreateProgramWithSource", code, __FILE__, __LINE__);
     }
     PN_CL(d, clBuildProgram, p->program, 1, &d->id, "-cl-std=CL1.2", NULL, NULL);
     p->kernel = d->cl->clCreateKernel(p->program, "alive", &code);
     if (code != CL_SUCCESS) {
-        return pn_cl_fail(d->ctx, "clCreateKernel", code, __FILE__, __LINE__);
+        return pn_cl_fail(d, "clCreateKernel", code, __FILE__, __LINE__);
     }
     return pn_buffer_new(&p->buffer, d, sizeof number);
 }

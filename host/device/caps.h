@@ -7,10 +7,11 @@
 #include "device/cl.h"
 #include "device/device.h"
 
-/* PENCL_HIDE=fp16,subgroups,dot,images and PENCL_LIMIT=alloc:1M,wg:64,local:16K,mem:1G,subgroup:16.
- */
+/* PENCL_HIDE=fp16,subgroups,dot,images,unified and
+ * PENCL_LIMIT=alloc:1M,wg:64,local:16K,mem:1G,subgroup:16. */
 typedef struct pn_limits {
     unsigned hide; /* PN_CAP_ bits */
+    bool apart;    /* host and device memory, whatever the driver says */
     uint64_t max_alloc;
     uint64_t memory;
     uint64_t local_bytes;

@@ -45,6 +45,10 @@ static uint64_t parse_size(const char *text)
 
 static bool read_hide(pn_limits *out, const char *word)
 {
+    if (strcmp(word, "unified") == 0) {
+        out->apart = true;
+        return true;
+    }
     for (size_t i = 0; i < PN_COUNT(hidden); i++) {
         if (strcmp(word, hidden[i].name) == 0) {
             out->hide |= hidden[i].bit;
@@ -101,7 +105,7 @@ static pencl_status read_words(pn_limits *out,
 pencl_status pn_limits_read(pn_limits *out, pencl_ctx *ctx)
 {
     *out = (pn_limits){0};
-    PENCL_TRY(read_words(out, ctx, "PENCL_HIDE", read_hide, "fp16,subgroups,dot,images"));
+    PENCL_TRY(read_words(out, ctx, "PENCL_HIDE", read_hide, "fp16,subgroups,dot,images,unified"));
     return read_words(out, ctx, "PENCL_LIMIT", read_limit,
                       "alloc:1M,wg:64,local:16K,mem:1G,subgroup:16");
 }
@@ -134,6 +138,7 @@ void pn_limits_apply(pn_caps *caps, const pn_limits *limits)
     if (limits->subgroup != 0 || limits->hide & PN_CAP_SUBGROUPS) {
         keep_subgroup(caps, limits->hide & PN_CAP_SUBGROUPS ? 0 : limits->subgroup);
     }
+    caps->unified = caps->unified && (!limits->apart || caps->is_ref);
     caps->memory = smaller(caps->memory, limits->memory);
     caps->max_alloc = smaller(smaller(caps->max_alloc, limits->max_alloc), limits->memory);
     caps->local_bytes = smaller(caps->local_bytes, limits->local_bytes);

@@ -35,7 +35,7 @@ pencl_status pn_times_start(pencl_device *d)
         d->cl->clCreateCommandQueue(d->context, d->id, CL_QUEUE_PROFILING_ENABLE, &code);
     if (code != CL_SUCCESS) {
         pn_free(t);
-        return pn_cl_fail(d->ctx, "clCreateCommandQueue", code, __FILE__, __LINE__);
+        return pn_cl_fail(d, "clCreateCommandQueue", code, __FILE__, __LINE__);
     }
     d->queue = timed;
     d->times = t;

@@ -6,7 +6,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { STEP = 16 }; /* tokens: contexts are proposed in multiples of it */
+enum {
+    STEP = 16,       /* tokens: contexts are proposed in multiples of it */
+    TRIALS = 1 << 20 /* bytes: more than the largest case of an op has */
+};
 
 /* Bytes that a session takes besides the weights. */
 typedef struct demand {
@@ -119,10 +122,13 @@ static pencl_status sum_weights(weights *out, const pencl_lm *lm)
 
 /* ---- does it fit? ---- */
 
-/* Temporaries that the wrapper has already are not needed once more. */
+/* Temporaries that the wrapper has already are not needed once more; kernels are tried out on small
+ * cases beside everything else. */
 static uint64_t room_for(const pencl_lm *lm)
 {
-    return pn_device_memory_free(lm->device) + pn_pool_bytes(lm->pool);
+    const uint64_t trials = pn_device_caps(lm->device)->is_ref ? 0 : TRIALS;
+    const uint64_t room = pn_device_memory_free(lm->device) + pn_pool_bytes(lm->pool);
+    return room > trials ? room - trials : 0;
 }
 
 static bool fits(const pencl_lm *lm, const demand *need, uint64_t more)

@@ -32,6 +32,15 @@ static void setup_small(void)
     open_device();
 }
 
+/* Weights go through the staging buffer. */
+static void setup_apart(void)
+{
+    unsetenv("PENCL_LIMIT");
+    setenv("PENCL_HIDE", "unified", 1);
+    open_device();
+    ck_assert(!pn_device_caps(device)->unified || pn_device_caps(device)->is_ref);
+}
+
 static void teardown(void)
 {
     pencl_device_close(device);
@@ -138,6 +147,25 @@ START_TEST(large_matrices_come_in_parts)
     uint8_t *plain = random_plain(store, 3);
     ck_assert_int_eq(pn_store_upload(store, ctx, plain), PENCL_OK);
     expect_parts(store);
+    expect_content(store, plain);
+    free(plain);
+    pn_store_free(store);
+}
+END_TEST
+
+START_TEST(large_matrices_go_in_pieces)
+{
+    static const struct {
+        const char *spec;
+        const char *layout;
+    } large[] = {{"q4_1:vocabulary=16003 embedding=576", "rows16"}, /* 5.8 MB */
+                 {"vocabulary=9001 embedding=150", "rows16"},
+                 {"f16:vocabulary=9001 embedding=300", "plain"}};
+    pn_store *store = store_of(large[_i].spec, 1, large[_i].layout);
+    uint8_t *plain = random_plain(store, 4);
+    ck_assert_int_eq(store->n_parts, 1);
+    ck_assert_uint_gt(pn_store_bytes(store), 5000000);
+    ck_assert_int_eq(pn_store_upload(store, ctx, plain), PENCL_OK);
     expect_content(store, plain);
     free(plain);
     pn_store_free(store);
@@ -408,5 +436,14 @@ Suite *suite_array_store(void)
     tcase_add_test(parts, fill_reports_rows_that_cannot_be_read);
     tcase_add_test(parts, new_refuses_what_cannot_be_held);
     suite_add_tcase(suite, parts);
+    TCase *apart = tcase_create("apart");
+    tcase_set_timeout(apart, 60);
+    tcase_add_checked_fixture(apart, setup_apart, teardown);
+    tcase_add_loop_test(apart, download_undoes_upload, 0, (int)PN_COUNT(shapes));
+    tcase_add_loop_test(apart, large_matrices_go_in_pieces, 0, 3);
+    tcase_add_loop_test(apart, fill_asks_for_every_row_once, 0, 2);
+    tcase_add_test(apart, fill_reports_rows_that_cannot_be_read);
+    tcase_add_test(apart, running_out_of_memory_leaks_nothing);
+    suite_add_tcase(suite, apart);
     return suite;
 }

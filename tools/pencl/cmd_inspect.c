@@ -25,7 +25,10 @@ static const option options[] = {
               offsetof(settings, select),
               "opens the tree at these nodes: //Softmax, blocks.3.attn.hook_z; repeats"),
     OPT_FLAG(0, "all", offsetof(settings, all), "every block by itself, and every field"),
-    OPT_FLAG(0, "plan", offsetof(settings, plan), "the kernels of one decoded token instead"),
+    OPT_FLAG(0,
+             "plan",
+             offsetof(settings, plan),
+             "instead: memory, and the kernels of one decoded token"),
     OPT_TEXT(0, "html", "F.html", offsetof(settings, html), "a page to fold, unfold and search"),
     OPT_FLAG(0, "json", offsetof(settings, json), "one JSON document"),
     OPT_END,
@@ -80,17 +83,19 @@ static int print_memory(const work *w)
 static int print_plan(work *w)
 {
     char *text = NULL;
-    int status = work_session(w);
+    int status = print_memory(w); /* of a session to come */
+    if (status == EXIT_DONE) {
+        status = work_session(w);
+    }
     if (status != EXIT_DONE) {
         return status;
     }
     if (pencl_session_plan_text(&text, w->session, 1) != PENCL_OK) {
         return work_failed(w);
     }
-    status = print_memory(w);
     fputs(text, stdout);
     pencl_text_free(text);
-    return status;
+    return EXIT_DONE;
 }
 
 static int run(const void *given, const words *rest)
