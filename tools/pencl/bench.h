@@ -8,6 +8,8 @@
 
 typedef struct bench_settings {
     model_settings use;
+    const char *presets; /* instead of a model; lists "a,b" */
+    const char *quants;  /* NULL: the default */
     const char *op;
     const char *prompts; /* lists "512,1024"; NULL: the default */
     const char *gens;
@@ -31,9 +33,16 @@ typedef struct bench_limits {
     pencl_limits after;
 } bench_limits;
 
-/* One test on one device. */
+/* A model that has no file. */
+typedef struct bench_preset {
+    char name[32];
+    pencl_dtype dtype;
+} bench_preset;
+
+/* One test of one model on one device. */
 typedef struct bench_row {
-    size_t device; /* in bench_rows.devices */
+    size_t device;       /* in bench_rows.devices */
+    bench_preset preset; /* no name: the file */
     pencl_bench_options how;
     bool may_halve; /* its size is a default, which a slow device cannot keep to */
     int halved;

@@ -54,7 +54,7 @@ static void add_setting(json_t *to, const bench_rows *rows, const bench_row *row
     set(to, "cpu_info", json_text(rows->host.cpu));
     set(to, "gpu_info", json_text(row->on.type == PENCL_DEVICE_GPU ? row->on.name : ""));
     set(to, "backends", json_string(row->on.type == PENCL_DEVICE_REF ? "ref" : "OpenCL"));
-    set(to, "model_filename", json_text(m->path));
+    set(to, "model_filename", json_text(m->path[0] != '\0' ? m->path : m->name));
     set(to, "model_type", json_text(model_type(row, type, sizeof type)));
     set_whole(to, "model_size", (double)m->file_bytes);
     set_whole(to, "model_n_params", (double)m->n_params);
@@ -259,7 +259,7 @@ json_t *bench_record(const bench_rows *rows, const bench_row *row, const bench_s
     set(to, "version", json_string(PENCL_VERSION));
     set_whole(to, "n_parallel", (double)r->batch);
     set(to, "model_sha", text_or_null(row->hash));
-    set(to, "preset", json_null());
+    set(to, "preset", text_or_null(row->preset.name));
     set(to, "quant", json_text(row->model.file_type));
     set(to, "device", device_json(&row->on));
     set(to, "host", host_json(&rows->host, &row->on));

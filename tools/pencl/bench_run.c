@@ -16,8 +16,9 @@ typedef struct runner {
     bench_settings here; /* with the device that is open */
     work w;
     bool open;
-    bool *failed; /* of each row */
-    size_t device;
+    bool *failed;  /* of each row */
+    size_t device; /* of `open` */
+    bench_preset preset;
     size_t steps; /* rows by rounds: done, and all */
     size_t all;
     double start; /* ms */
@@ -69,27 +70,49 @@ static int measure_limits(runner *r, bool before)
     return EXIT_DONE;
 }
 
-static int leave(runner *r)
+/* Towards another row's device, or NULL at the end. */
+static int leave(runner *r, const bench_row *next)
 {
-    int status = r->open ? measure_limits(r, false) : EXIT_DONE;
+    int status = EXIT_DONE;
+    if (r->open && (next == NULL || next->device != r->device)) {
+        status = measure_limits(r, false);
+    }
     work_close(&r->w);
     r->open = false;
     return status;
 }
 
-static int enter(runner *r, size_t device)
+static int open_model(runner *r, const bench_row *row)
 {
-    if (r->open && r->device == device) {
+    if (row->preset.name[0] == '\0') {
+        return work_model(&r->w, "bench", &r->here.use);
+    }
+    int status = work_device(&r->w, &r->here.use.on);
+    const double start = now_ms();
+    const pencl_model_options options = {.progress = work_loading, .user = &r->w};
+    if (status == EXIT_DONE && pencl_model_preset(&r->w.model, r->w.device, row->preset.name,
+                                                  row->preset.dtype, &options) != PENCL_OK) {
+        status = work_failed(&r->w);
+    }
+    r->w.load_ms = now_ms() - start;
+    return status;
+}
+
+static int enter(runner *r, const bench_row *row)
+{
+    if (r->open && r->device == row->device && r->preset.dtype == row->preset.dtype &&
+        strcmp(r->preset.name, row->preset.name) == 0) {
         return EXIT_DONE;
     }
-    int status = leave(r);
+    int status = leave(r, row);
     if (status != EXIT_DONE) {
         return status;
     }
     r->here = *r->s;
-    r->here.use.on.device = r->rows->devices.ids[device];
-    r->device = device;
-    status = work_model(&r->w, "bench", &r->here.use);
+    r->here.use.on.device = r->rows->devices.ids[row->device];
+    r->device = row->device;
+    r->preset = row->preset;
+    status = open_model(r, row);
     if (status == EXIT_DONE) {
         r->open = true;
         status = measure_limits(r, true);
@@ -124,6 +147,9 @@ static void describe(bench_row *row, const work *w)
 /* The file's hash, taken once. */
 static int hash(bench_row *row, bench_rows *rows, const work *w)
 {
+    if (row->model.path[0] == '\0') {
+        return EXIT_DONE; /* a preset */
+    }
     for (size_t i = 0; i < rows->n && row->hash[0] == '\0'; i++) {
         if (strcmp(rows->rows[i].model.path, row->model.path) == 0) {
             memcpy(row->hash, rows->rows[i].hash, sizeof row->hash);
@@ -137,7 +163,7 @@ static int hash(bench_row *row, bench_rows *rows, const work *w)
 
 static int measure(runner *r, bench_row *row, int64_t round)
 {
-    int status = enter(r, row->device);
+    int status = enter(r, row);
     if (status != EXIT_DONE) {
         return status;
     }
@@ -175,7 +201,7 @@ static int run_rounds(runner *r)
             status = status == EXIT_DONE ? one : status;
         }
     }
-    const int last = leave(r);
+    const int last = leave(r, NULL);
     return interrupted() ? EXIT_FAILED : status == EXIT_DONE ? last : status;
 }
 

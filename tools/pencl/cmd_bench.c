@@ -16,6 +16,8 @@ static const bench_settings defaults = {
 static const option options[] = {
     OPT_TEXT('m', "model", "MODEL", AT(use.model), "a GGUF file"),
     LORA_OPTION,
+    OPT_TEXT(0, "preset", "NAME,..", AT(presets), "a known shape with random weights instead"),
+    OPT_TEXT(0, "quant", "TYPE,..", AT(quants), "types of a preset's weights (q8_0)"),
     OPT_TEXT(0, "op", "X", AT(op), "an operation instead of a model, or all of them"),
     OPT_TEXT('p', "n-prompt", "N,..", AT(prompts), "tokens of prompt tests (512); 0: none"),
     OPT_TEXT('n', "n-gen", "N,..", AT(gens), "tokens of decode tests (128); 0: none"),
@@ -117,9 +119,13 @@ static int run(const void *given, const words *rest)
 {
     const bench_settings *s = given;
     (void)rest;
-    if ((s->op != NULL) == (s->use.model != NULL)) {
-        return usage_error("bench", s->op != NULL ? "-m and --op exclude each other"
-                                                  : "no model: -m MODEL is missing");
+    const int subjects = (s->op != NULL) + (s->use.model != NULL) + (s->presets != NULL);
+    if (subjects != 1) {
+        return usage_error("bench", subjects > 1 ? "-m, --preset and --op exclude each other"
+                                                 : "nothing to measure: -m MODEL is missing");
+    }
+    if (s->quants != NULL && s->presets == NULL) {
+        return usage_error("bench", "--quant is for presets: a model has its types");
     }
     if (s->json + s->jsonl + s->csv > 1) {
         return usage_error("bench", "--json, --jsonl and --csv exclude each other");
@@ -137,7 +143,7 @@ static int run(const void *given, const words *rest)
 }
 
 const command cmd_bench = {
-    .usage = "(-m MODEL | --op X)",
+    .usage = "(-m MODEL | --preset NAME | --op X)",
     .example = "pencl bench -m model.gguf -p 512 -n 128",
     .options = options,
     .defaults = &defaults,
