@@ -326,6 +326,15 @@ typedef struct pencl_selftest_options {
 PENCL_API PENCL_NODISCARD pencl_status pencl_selftest(pencl_device *device,
                                                       const pencl_selftest_options *options);
 
+/* What the first self-test of all operations said, of this device with this driver and these
+ * kernels; nothing is run. */
+typedef enum pencl_selftest_verdict {
+    PENCL_SELFTEST_NOT_RUN,
+    PENCL_SELFTEST_PASSED,
+    PENCL_SELFTEST_FAILED
+} pencl_selftest_verdict;
+PENCL_API pencl_selftest_verdict pencl_selftest_known(pencl_device *device);
+
 /* ---- limits ---- */
 
 /* What a device can do at most, measured: the fastest of a few samples. */

@@ -354,6 +354,56 @@ START_TEST(kernels_are_named)
 }
 END_TEST
 
+static int count_ops(void *user, const pencl_bench_op *op)
+{
+    int *n = user;
+    ++*n;
+    ck_assert_str_eq(op->name, "48x64x3:q8_0");
+    ck_assert_double_eq(op->flops, 2.0 * 48 * 64 * 3);
+    /* weights in blocks of 32 with 34 bytes, activations, result */
+    ck_assert_double_eq(op->bytes, 48 * 2 * 34 + 64 * 3 * 4 + 48 * 3 * 4);
+    return 0;
+}
+
+START_TEST(a_matmul_of_any_size)
+{
+    static const char *const wrong[] = {"matmul:48x64:q8_0",   "matmul:48x64x3:q8_0x",
+                                        "matmul:0x64x3:f32",   "matmul:48x64x3:q9",
+                                        "matmul:48x63x3:q8_0", "matmul:"};
+    int n = 0;
+    pencl_bench_ops_options o = {.op = "matmul:48x64x3:q8_0", .repetitions = 1, .row = count_ops};
+    o.user = &n;
+    ck_assert_msg(pencl_bench_ops(device, &o) == PENCL_OK, "%s", pencl_error_text(ctx));
+    ck_assert_int_ge(n, 1);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        o.op = wrong[i];
+        ck_assert_int_ne(pencl_bench_ops(device, &o), PENCL_OK);
+    }
+}
+END_TEST
+
+START_TEST(every_device_says_what_the_reference_says)
+{
+    char here[PENCL_HASH_TEXT];
+    char there[PENCL_HASH_TEXT];
+    pencl_device *ref = NULL;
+    pencl_model *same = NULL;
+    ck_assert_int_eq(pencl_bench_digest(here, model, "auto"), PENCL_OK);
+    ck_assert_int_eq(pencl_device_open(&ref, ctx, "ref"), PENCL_OK);
+    ck_assert_int_eq(pencl_model_open(&same, ref, PENCL_TEST_DATA "/tiny/tiny_q8_0.gguf", NULL),
+                     PENCL_OK);
+    ck_assert_int_eq(pencl_bench_digest(there, same, "auto"), PENCL_OK);
+    ck_assert_str_eq(here, there);
+    pencl_model_close(same);
+    ck_assert_int_eq(pencl_model_open(&same, ref, PENCL_TEST_DATA "/tiny/tiny_f16.gguf", NULL),
+                     PENCL_OK);
+    ck_assert_int_eq(pencl_bench_digest(there, same, "auto"), PENCL_OK);
+    ck_assert_str_ne(here, there);
+    pencl_model_close(same);
+    pencl_device_close(ref);
+}
+END_TEST
+
 /* No device is that slow, and none that fast. */
 START_TEST(tests_are_halved_where_they_must_be)
 {
@@ -418,6 +468,8 @@ Suite *suite_study_bench(void)
     tcase_set_timeout(measured, 300);
     tcase_add_test(measured, every_weight_once_and_the_rows_in_use);
     tcase_add_test(measured, kernels_are_named);
+    tcase_add_test(measured, a_matmul_of_any_size);
+    tcase_add_test(measured, every_device_says_what_the_reference_says);
     tcase_add_test(measured, tests_are_halved_where_they_must_be);
     tcase_add_test(measured, a_preset_is_a_whole_model);
     suite_add_tcase(suite, rounds);

@@ -52,7 +52,9 @@ typedef struct bench_row {
     uint64_t memory; /* bytes, of the device */
     pencl_device_info on;
     pencl_model_info model;
-    char hash[PENCL_HASH_TEXT]; /* of the file; "" for none */
+    pencl_selftest_verdict selftest;
+    char hash[PENCL_HASH_TEXT];   /* of the file; "" for none */
+    char digest[PENCL_HASH_TEXT]; /* of what it says; the same */
 } bench_row;
 
 typedef struct bench_rows {

@@ -206,6 +206,7 @@ static void add_flags(json_t *to, const bench_row *row, const bench_limits *l)
         {"short", row->halved != 0},
         {"cached", row->result.cached != 0},
         {"unstable", n > 0},
+        {"self-test failed", row->selftest == PENCL_SELFTEST_FAILED}, /* gets no rank */
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (all[i].set) {
@@ -250,6 +251,7 @@ static void add_sensors(json_t *to, const pencl_bench_result *r)
 json_t *bench_record(const bench_rows *rows, const bench_row *row, const bench_settings *s)
 {
     const pencl_bench_result *r = &row->result;
+    static const char *const verdicts[] = {"not run", "passed", "failed"};
     const char *passes = getenv("PENCL_PASSES");
     json_t *to = json_object();
     add_setting(to, rows, row);
@@ -273,8 +275,8 @@ json_t *bench_record(const bench_rows *rows, const bench_row *row, const bench_s
     set(to, "passes", json_text(passes != NULL && *passes != '\0' ? passes : "all"));
     set(to, "tuning", json_string("default"));
     set(to, "candidates", choices_json(r));
-    set(to, "selftest", json_string("not run"));
-    set(to, "tokens_digest", json_null());
+    set(to, "selftest", json_string(verdicts[row->selftest]));
+    set(to, "tokens_digest", text_or_null(row->digest));
     set(to, "median_ts", json_real(r->median_ts));
     set(to, "ci95_ts", json_pack("[f, f]", r->ci95_ts[0], r->ci95_ts[1]));
     set_whole(to, "median_ns", r->median_ns);

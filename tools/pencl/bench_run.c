@@ -141,21 +141,30 @@ static void describe(bench_row *row, const work *w)
     row->on = *pencl_device_describe(w->device);
     row->model = *pencl_model_describe(w->model);
     row->threads = threads_of(w);
+    row->selftest = pencl_selftest_known(w->device);
     row->load_ms = row->load_ms > 0 ? row->load_ms : w->load_ms;
 }
 
-/* The file's hash, taken once. */
-static int hash(bench_row *row, bench_rows *rows, const work *w)
+/* Hashes of the file and of what it says; each taken once, of the latter one a device. */
+static int take_hashes(bench_row *row, const bench_rows *rows, const work *w)
 {
-    if (row->model.path[0] == '\0') {
-        return EXIT_DONE; /* a preset */
+    if (row->model.path[0] == '\0' || row->digest[0] != '\0') {
+        return EXIT_DONE; /* a preset; or known */
     }
-    for (size_t i = 0; i < rows->n && row->hash[0] == '\0'; i++) {
-        if (strcmp(rows->rows[i].model.path, row->model.path) == 0) {
-            memcpy(row->hash, rows->rows[i].hash, sizeof row->hash);
+    for (size_t i = 0; i < rows->n; i++) {
+        const bench_row *other = &rows->rows[i];
+        if (other->hash[0] != '\0') {
+            memcpy(row->hash, other->hash, sizeof row->hash);
+        }
+        if (other->digest[0] != '\0' && other->device == row->device) {
+            memcpy(row->digest, other->digest, sizeof row->digest);
         }
     }
     if (row->hash[0] == '\0' && pencl_file_hash(row->hash, w->ctx, row->model.path) != PENCL_OK) {
+        return work_failed(w);
+    }
+    if (row->digest[0] == '\0' &&
+        pencl_bench_digest(row->digest, w->model, w->on->matmul) != PENCL_OK) {
         return work_failed(w);
     }
     return EXIT_DONE;
@@ -168,11 +177,11 @@ static int measure(runner *r, bench_row *row, int64_t round)
         return status;
     }
     describe(row, &r->w);
-    status = hash(row, r->rows, &r->w);
+    show(r, row, round);
+    status = take_hashes(row, r->rows, &r->w);
     if (status != EXIT_DONE) {
         return status;
     }
-    show(r, row, round);
     pencl_status st = PENCL_OK;
     if (row->may_halve) {
         st = pencl_bench_shorten(&row->how, &row->halved, r->w.model, SAMPLE_SECONDS);

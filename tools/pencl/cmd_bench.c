@@ -18,7 +18,7 @@ static const option options[] = {
     LORA_OPTION,
     OPT_TEXT(0, "preset", "NAME,..", AT(presets), "a known shape with random weights instead"),
     OPT_TEXT(0, "quant", "TYPE,..", AT(quants), "types of a preset's weights (q8_0)"),
-    OPT_TEXT(0, "op", "X", AT(op), "an operation instead of a model, or all of them"),
+    OPT_TEXT(0, "op", "X", AT(op), "an operation instead, all of them, or matmul:ROWSxCOLSxT:TYPE"),
     OPT_TEXT('p', "n-prompt", "N,..", AT(prompts), "tokens of prompt tests (512); 0: none"),
     OPT_TEXT('n', "n-gen", "N,..", AT(gens), "tokens of decode tests (128); 0: none"),
     OPT_TEXT(0, "depth", "N,..", AT(depths), "tokens in the cache before a test (0)"),
