@@ -253,13 +253,19 @@ pencl_status pn_device_flush(pencl_device *device)
 {
     if (!device->caps.is_ref) {
         PN_CL(device, clFlush, device->queue);
+        device->flushed = true;
     }
     return PENCL_OK;
 }
 
+/* Rusticl (Mesa 22.3) waits only for what came after the last clFlush: a marker does. */
 pencl_status pn_device_finish(pencl_device *device)
 {
     if (!device->caps.is_ref) {
+        if (device->flushed) {
+            PN_CL(device, clEnqueueMarkerWithWaitList, device->queue, 0, NULL, NULL);
+            device->flushed = false;
+        }
         PN_CL(device, clFinish, device->queue);
     }
     return PENCL_OK;

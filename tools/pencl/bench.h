@@ -19,6 +19,9 @@ typedef struct bench_settings {
     int64_t rounds;
     double seconds;
     bool no_limits;
+    bool profile;
+    const char *predict; /* a file of limits, or "measured"; or NULL */
+    double sustain;      /* seconds; 0: not asked for */
     bool json;
     bool jsonl;
     bool csv;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pencl bench: the speed of models and of single operations, by a protocol that can be repeated. */
-#include "bench.h"
+#include "bench_look.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +27,10 @@ static const option options[] = {
     OPT_WHOLE(0, "rounds", "N", AT(rounds), 1, PENCL_BENCH_ROUNDS, "rounds of all tests"),
     OPT_REAL(0, "seconds", "S", AT(seconds), 0, 3600, "of samples of each test, at most"),
     OPT_FLAG(0, "no-limits", AT(no_limits), "the device's limits are not measured"),
+    OPT_FLAG(0, "profile", AT(profile), "where the time of a step goes, kernel by kernel"),
+    OPT_TEXT(
+        0, "predict", "F", AT(predict), "t/s on the device of file F, or \"measured\"; no run"),
+    OPT_REAL(0, "sustain", "S", AT(sustain), 1, 86400, "t/s of each second, S seconds long"),
     OPT_FLAG(0, "json", AT(json), "one JSON array"),
     OPT_FLAG(0, "jsonl", AT(jsonl), "one JSON object a line, as they come"),
     OPT_FLAG(0, "csv", AT(csv), "comma-separated values"),
@@ -130,8 +134,13 @@ static int run(const void *given, const words *rest)
     if (s->json + s->jsonl + s->csv > 1) {
         return usage_error("bench", "--json, --jsonl and --csv exclude each other");
     }
-    sink to = {.s = s, .records = json_array()};
     interrupt_catch(NULL);
+    if (s->op == NULL && (s->profile || s->predict != NULL || s->sustain > 0)) {
+        const int looked = bench_look(s);
+        interrupt_release();
+        return looked;
+    }
+    sink to = {.s = s, .records = json_array()};
     const int status = s->op != NULL ? bench_ops(&to, s) : bench_models(&to, s);
     const bool any = json_array_size(to.records) > 0;
     if (!s->jsonl && (status == EXIT_DONE || any)) {
