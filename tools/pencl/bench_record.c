@@ -124,8 +124,9 @@ static json_t *limits_json(const pencl_limits *l)
     set(to, "read_gbs", json_real(l->read_gbs));
     set_whole(to, "read_bytes", (double)l->read_bytes);
     set(to, "fma_gflops", json_real(l->fma_gflops));
-    set(to, "fma_half_gflops", json_null());
-    set(to, "dot8_gops", json_null());
+    set(to, "fma_half_gflops",
+        l->fma_half_gflops > 0 ? json_real(l->fma_half_gflops) : json_null());
+    set(to, "dot8_gops", l->dot8_gops > 0 ? json_real(l->dot8_gops) : json_null());
     set(to, "launch_us", json_real(l->launch_us));
     return to;
 }
@@ -177,8 +178,9 @@ static json_t *choices_json(const pencl_bench_result *r)
     return to;
 }
 
-static void add_shares(json_t *to, const pencl_bench_result *r, const bench_limits *l)
+static void add_shares(json_t *to, const bench_row *row, const bench_limits *l)
 {
+    const pencl_bench_result *r = &row->result;
     const bool known = l->measured;
     const double gbs = r->bytes_per_token * r->median_ts / 1e9;
     const double gflops = r->flops_per_token * r->median_ts / 1e9;
@@ -190,6 +192,7 @@ static void add_shares(json_t *to, const pencl_bench_result *r, const bench_limi
     set(to, "flops_share", known ? number(gflops / l->before.fma_gflops) : json_null());
     set(to, "flops_divisor", json_string("fma_gflops"));
     set(to, "cached", json_boolean(r->cached));
+    set(to, "weights_gbs", row->weights_gbs > 0 ? json_real(row->weights_gbs) : json_null());
 }
 
 static void add_flags(json_t *to, const bench_row *row, const bench_limits *l)
@@ -267,7 +270,7 @@ json_t *bench_record(const bench_rows *rows, const bench_row *row, const bench_s
     set(to, "host", host_json(&rows->host, &row->on));
     add_sensors(to, r);
     add_limits(to, &rows->limits[row->device]);
-    add_shares(to, r, &rows->limits[row->device]);
+    add_shares(to, row, &rows->limits[row->device]);
     set(to, "load_ms", json_real(row->load_ms));
     set(to, "first_token_ms", json_real(r->first_ms));
     set_whole(to, "memory_bytes", (double)row->memory);

@@ -170,6 +170,27 @@ static int take_hashes(bench_row *row, const bench_rows *rows, const work *w)
     return EXIT_DONE;
 }
 
+/* How fast the device reads as much as the weights are, once a model. */
+static int read_weights(const runner *r, bench_row *row)
+{
+    if (!r->rows->limits[row->device].measured || row->weights_gbs > 0) {
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < r->rows->n; i++) {
+        const bench_row *other = &r->rows->rows[i];
+        if (other->device == row->device && other->weights_gbs > 0 &&
+            other->model.file_bytes == row->model.file_bytes) {
+            row->weights_gbs = other->weights_gbs;
+            return EXIT_DONE;
+        }
+    }
+    if (pencl_device_measure_reads(&row->weights_gbs, r->w.device, row->model.file_bytes) !=
+        PENCL_OK) {
+        return work_failed(&r->w);
+    }
+    return EXIT_DONE;
+}
+
 static int measure(runner *r, bench_row *row, int64_t round)
 {
     int status = enter(r, row);
@@ -179,6 +200,9 @@ static int measure(runner *r, bench_row *row, int64_t round)
     describe(row, &r->w);
     show(r, row, round);
     status = take_hashes(row, r->rows, &r->w);
+    if (status == EXIT_DONE) {
+        status = read_weights(r, row);
+    }
     if (status != EXIT_DONE) {
         return status;
     }
@@ -214,7 +238,7 @@ static int run_rounds(runner *r)
     return interrupted() ? EXIT_FAILED : status == EXIT_DONE ? last : status;
 }
 
-int bench_run(bench_rows *rows, const bench_settings *s, bench_done *done, void *user)
+int bench_run(bench_rows *rows, const bench_settings *s, bench_take *take, void *user)
 {
     runner r = {.rows = rows, .s = s, .all = rows->n * (size_t)s->rounds, .start = now_ms()};
     r.failed = calloc(rows->n, sizeof *r.failed);
@@ -225,7 +249,7 @@ int bench_run(bench_rows *rows, const bench_settings *s, bench_done *done, void 
     const int status = run_rounds(&r);
     for (size_t i = 0; i < rows->n; i++) {
         if (rows->rows[i].result.n_samples > 0) {
-            done(user, rows, &rows->rows[i]);
+            take(user, bench_record(rows, &rows->rows[i], s));
         }
     }
     free(r.failed);
