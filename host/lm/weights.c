@@ -206,7 +206,7 @@ static int add_axes(pn_spec *spec, const pn_weights *w, const char *words)
 
 static void count(pn_weights *w, const pn_tensor *t, const pn_store *store)
 {
-    if (!pn_device_rehearses(w->device)) {
+    if (w->file != NULL && !pn_device_rehearses(w->device)) {
         pn_model_file_drop(w->file, t, 0, t->bytes);
     }
     w->bytes_done += t->bytes;
