@@ -261,6 +261,44 @@ bool pn_store_db_get(
     return found;
 }
 
+/* Hands on the row that a statement stands at; non-zero ends the reading. */
+static int
+hand_on(pn_store_db *db, sqlite3_stmt *at, const char *table, pn_store_row *row, void *user)
+{
+    const char *key = (const char *)sqlite3_column_text(at, 0);
+    const void *blob = sqlite3_column_blob(at, 2);
+    const void *bytes = blob != NULL ? blob : "";
+    const size_t size = (size_t)sqlite3_column_bytes(at, 2);
+    if (key == NULL || checksum(table, key, bytes, size) != sqlite3_column_int64(at, 1)) {
+        warn(db, "an entry is damaged");
+        return 0;
+    }
+    return row(user, key, bytes, size);
+}
+
+void pn_store_db_each(pn_store_db *db, const char *table, pn_store_row *row, void *user)
+{
+    sqlite3_stmt *all = NULL;
+    if (db == NULL || db->get == NULL) {
+        return;
+    }
+    int code = sqlite3_prepare_v2(
+        db->sql, "SELECT key, sum, bytes FROM entries WHERE name=?1 ORDER BY key", -1, &all, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_text(all, 1, table, -1, SQLITE_STATIC);
+        while ((code = sqlite3_step(all)) == SQLITE_ROW) {
+            if (hand_on(db, all, table, row, user) != 0) {
+                code = SQLITE_DONE;
+                break;
+            }
+        }
+    }
+    sqlite3_finalize(all);
+    if (code != SQLITE_DONE) {
+        trouble(db, code);
+    }
+}
+
 /* ---- writing ---- */
 
 static void free_queued(queued *q)

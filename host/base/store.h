@@ -20,6 +20,10 @@ void pn_store_db_refresh(pn_store_db *db);
  * The bytes are yours: pn_free. */
 bool pn_store_db_get(
     pn_store_db *db, const char *table, const char *key, void **bytes, size_t *size);
+/* Calls `row` for each value of a table that is in the file, in the order of keys, until it returns
+ * non-zero; damaged ones are left out. */
+typedef int pn_store_row(void *user, const char *key, const void *bytes, size_t size);
+void pn_store_db_each(pn_store_db *db, const char *table, pn_store_row *row, void *user);
 /* Queues a value; pn_store_db_flush (or close) writes all queued ones in one transaction. */
 void pn_store_db_put(
     pn_store_db *db, const char *table, const char *key, const void *bytes, size_t size);

@@ -133,6 +133,11 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_file_hash(char out[PENCL_HASH_TEXT]
                                                        pencl_ctx *ctx,
                                                        const char *path);
 
+/* Hash of the 16 tokens that the model finds likeliest after 16 made-up ones. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_bench_digest(char out[PENCL_HASH_TEXT],
+                                                          pencl_model *model,
+                                                          const char *matmul);
+
 /* The machine that a device is part of; "" for what the system does not tell. */
 typedef struct pencl_host_info {
     char os[128];      /* "Debian GNU/Linux 12 (bookworm)" */
@@ -156,7 +161,7 @@ typedef struct pencl_bench_op {
 } pencl_bench_op;
 
 typedef struct pencl_bench_ops_options {
-    const char *op;  /* a name, or "all" */
+    const char *op;  /* a name, "all", or one size: "matmul:ROWSxCOLUMNSxTOKENS:TYPE" */
     int repetitions; /* samples of about 10 ms; at least 1 */
     /* Called for each row as it is measured; non-zero stops with E_CANCELLED. */
     int (*row)(void *user, const pencl_bench_op *op);

@@ -10,6 +10,7 @@
 #include "pencl/context.h"
 #include "pencl/generate.h"
 #include "pencl/graph.h"
+#include "pencl/history.h"
 #include "pencl/layer.h"
 #include "pencl/lm.h"
 #include "pencl/machine.h"

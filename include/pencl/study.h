@@ -326,6 +326,15 @@ typedef struct pencl_selftest_options {
 PENCL_API PENCL_NODISCARD pencl_status pencl_selftest(pencl_device *device,
                                                       const pencl_selftest_options *options);
 
+/* What the first self-test of all operations said, of this device with this driver and these
+ * kernels; nothing is run. */
+typedef enum pencl_selftest_verdict {
+    PENCL_SELFTEST_NOT_RUN,
+    PENCL_SELFTEST_PASSED,
+    PENCL_SELFTEST_FAILED
+} pencl_selftest_verdict;
+PENCL_API pencl_selftest_verdict pencl_selftest_known(pencl_device *device);
+
 /* ---- where two runs part: two devices, or two sets of passes ----
  *
  *     pencl_status st = pencl_diff_side_new(&a, lm, tokens, n, NULL); // and b from another lm

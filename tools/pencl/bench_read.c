@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads rows of measurements and says what they are of. */
+#include "bench_read.h"
+
+#include "command.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_MOST = 1 << 28, PATH_PART = 64 };
+
+/* ---- files ---- */
+
+/* The whole file with a NUL behind it; NULL after a message. */
+static char *read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    char *text = NULL;
+    size_t room = 1 << 16;
+    *size = 0;
+    if (file == NULL) {
+        say("%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    for (size_t got = 1; got > 0 && *size < FILE_MOST; *size += got) {
+        char *larger = *size + room / 2 >= room || text == NULL ? realloc(text, room *= 2) : text;
+        if (larger == NULL) {
+            break;
+        }
+        text = larger;
+        got = fread(text + *size, 1, room - *size - 1, file);
+    }
+    bool whole = feof(file) && !ferror(file) && text != NULL;
+    if (whole) {
+        text[*size] = '\0';
+    } else {
+        say("%s: cannot be read", path);
+        free(text);
+    }
+    fclose(file);
+    return whole ? text : NULL;
+}
+
+static bool is_row(const json_t *row)
+{
+    return json_is_object(row) && row_rate(row) > 0;
+}
+
+/* Adds one document: a row or an array of rows. */
+static bool add_document(json_t *to, const json_t *document, const char *path)
+{
+    size_t n = json_is_array(document) ? json_array_size(document) : 1;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *row = json_is_array(document) ? json_array_get(document, i) : document;
+        if (!is_row(row)) {
+            say("%s: row %zu is no measurement of pencl bench or llama-bench: it needs samples_ts",
+                path, i + 1);
+            return false;
+        }
+        json_array_append(to, (json_t *)(size_t)row);
+    }
+    return true;
+}
+
+bool rows_read(json_t *to, const char *path)
+{
+    size_t size = 0;
+    char *text = read_file(path, &size);
+    bool good = text != NULL;
+    for (size_t at = 0; good;) {
+        json_error_t error;
+        at += strspn(text + at, " \t\r\n");
+        if (at >= size) {
+            break;
+        }
+        json_t *document = json_loadb(text + at, size - at, JSON_DISABLE_EOF_CHECK, &error);
+        if (document == NULL) {
+            say("%s: no JSON: %s (byte %zu)", path, error.text, at + (size_t)error.position);
+        }
+        good = document != NULL && add_document(to, document, path);
+        at += good ? (size_t)error.position : 0;
+        json_decref(document);
+    }
+    free(text);
+    return good;
+}
+
+json_t *rows_read_all(const char *const *paths, size_t n)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < n; i++) {
+        if (!rows_read(rows, paths[i])) {
+            json_decref(rows);
+            return NULL;
+        }
+    }
+    return rows;
+}
+
+/* ---- fields ---- */
+
+const json_t *row_at(const json_t *row, const char *path)
+{
+    char part[PATH_PART];
+    while (row != NULL && *path != '\0') {
+        size_t size = strcspn(path, ".");
+        snprintf(part, sizeof part, "%.*s", (int)size, path);
+        row = json_object_get(row, part);
+        path += size + (path[size] == '.');
+    }
+    return json_is_null(row) ? NULL : row;
+}
+
+const char *row_text(const json_t *row, const char *path, const char *otherwise)
+{
+    const char *text = json_string_value(row_at(row, path));
+    return text != NULL && *text != '\0' ? text : otherwise;
+}
+
+double row_number(const json_t *row, const char *path)
+{
+    const json_t *value = row_at(row, path);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+bool row_flag(const json_t *row, const char *name)
+{
+    const json_t *flags = row_at(row, "flags");
+    for (size_t i = 0; i < json_array_size(flags); i++) {
+        const char *flag = json_string_value(json_array_get(flags, i));
+        if (flag != NULL && strcmp(flag, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool row_is_ours(const json_t *row)
+{
+    return row_text(row, "schema", NULL) != NULL;
+}
+
+/* ---- rates ---- */
+
+const json_t *row_samples(const json_t *row)
+{
+    const json_t *samples = row_at(row, "samples_ts");
+    for (size_t i = 0; i < json_array_size(samples); i++) {
+        if (!(json_number_value(json_array_get(samples, i)) > 0)) {
+            return NULL;
+        }
+    }
+    return json_array_size(samples) > 0 ? samples : NULL;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(const json_t *list)
+{
+    size_t n = json_array_size(list);
+    double *x = malloc((n + 1) * sizeof *x);
+    if (x == NULL || n == 0) {
+        free(x);
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        x[i] = json_number_value(json_array_get(list, i));
+    }
+    qsort(x, n, sizeof *x, compare_numbers);
+    double middle = n % 2 == 1 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
+    free(x);
+    return middle;
+}
+
+double row_rate(const json_t *row)
+{
+    double rate = row_number(row, "median_ts");
+    if (rate > 0) {
+        return rate;
+    }
+    const json_t *samples = row_samples(row);
+    double ns = row_number(row, "ns"); /* of an operation */
+    if (samples != NULL) {
+        return median(samples);
+    }
+    return ns > 0 ? 1e9 / ns : 0;
+}
+
+/* ---- what it is of ---- */
+
+/* llama-bench writes "llama 1B Q4_K - Medium", pencl "llama 134.5M Q4_1": family, size, type. */
+const char *row_type(char *to, size_t room, const json_t *row)
+{
+    const char *given = row_text(row, "quant", NULL);
+    const char *text = row_text(row, "model_type", "");
+    for (int word = 0; word < 2 && given == NULL; word++) {
+        text += strcspn(text, " ");
+        text += strspn(text, " ");
+    }
+    snprintf(to, room, "%s", given != NULL ? given : text);
+    for (char *c = to; *c != '\0'; c++) {
+        *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+    }
+    return to;
+}
+
+const char *row_model(char *to, size_t room, const json_t *row)
+{
+    const char *op = row_text(row, "op", NULL);
+    if (op != NULL) {
+        snprintf(to, room, "%s %s", op, row_text(row, "case", ""));
+        return to;
+    }
+    const char *preset = row_text(row, "preset", NULL);
+    char type[64];
+    if (preset != NULL) {
+        snprintf(to, room, "%s %s", preset, row_type(type, sizeof type, row));
+    } else {
+        snprintf(to, room, "%s", row_text(row, "model_type", "?"));
+    }
+    return to;
+}
+
+static double number_or(const json_t *row, const char *path, double otherwise)
+{
+    double value = row_number(row, path);
+    return isnan(value) ? otherwise : value;
+}
+
+const char *row_test(char *to, size_t room, const json_t *row)
+{
+    char parts[4][40] = {""};
+    double prompt = number_or(row, "n_prompt", 0);
+    double gen = number_or(row, "n_gen", 0);
+    double depth = number_or(row, "n_depth", 0);
+    double batch = number_or(row, "n_parallel", 1);
+    if (row_text(row, "op", NULL) != NULL) {
+        snprintf(to, room, "%s", row_text(row, "candidate", row_text(row, "kernel", "")));
+        return to;
+    }
+    if (prompt > 0) {
+        snprintf(parts[0], sizeof parts[0], "pp%.0f", prompt);
+    }
+    if (gen > 0) {
+        snprintf(parts[1], sizeof parts[1], "%stg%.0f", prompt > 0 ? "+" : "", gen);
+    }
+    if (depth > 0) {
+        snprintf(parts[2], sizeof parts[2], " @ d%.0f", depth);
+    }
+    if (batch > 1) {
+        snprintf(parts[3], sizeof parts[3], " x %.0f", batch);
+    }
+    snprintf(to, room, "%s%s%s%s", parts[0], parts[1], parts[2], parts[3]);
+    return to;
+}
+
+const char *row_device(const json_t *row)
+{
+    const char *other = row_text(row, "gpu_info", row_text(row, "cpu_info", "?"));
+    return row_text(row, "device.id", row_text(row, "device_id", other));
+}
+
+const char *row_place(char *to, size_t room, const json_t *row)
+{
+    if (row_is_ours(row)) {
+        snprintf(to, room, "%s, %s", row_text(row, "device.platform", "?"),
+                 row_text(row, "device.driver", "?"));
+    } else {
+        snprintf(to, room, "llama.cpp %s, %s", row_text(row, "build_commit", "?"),
+                 row_text(row, "backends", "?"));
+    }
+    return to;
+}
+
+const char *row_unstable(char *to, size_t room, const json_t *row)
+{
+    const json_t *reasons = row_at(row, "unstable");
+    size_t size = 0;
+    to[0] = '\0';
+    for (size_t i = 0; i < json_array_size(reasons) && size < room; i++) {
+        const char *reason = json_string_value(json_array_get(reasons, i));
+        size += (size_t)snprintf(to + size, room - size, "%s%s", i > 0 ? ", " : "",
+                                 reason != NULL ? reason : "?");
+    }
+    if (to[0] == '\0' && row_flag(row, "unstable")) {
+        snprintf(to, room, "unstable");
+    }
+    return to;
+}
