@@ -31,23 +31,28 @@ typedef struct form {
     const char *kernel;
     int width; /* elements of a vector */
     bool lanes;
+    bool runs; /* each work-item reads a run of pairs of vectors */
 } form;
 
 /* In the order of what each kind of device is usually best at. */
-static const form reads[] = {{"limits_read_beside4", 4, true},
-                             {"limits_read_beside1", 1, true},
-                             {"limits_read_runs4", 4, true},
-                             {"limits_read_runs16", 16, false},
+static const form reads[] = {{"limits_read_beside4", 4, true, false},
+                             {"limits_read_beside1", 1, true, false},
+                             {"limits_read_runs4", 4, true, true},
+                             {"limits_read_runs16", 16, false, true},
                              {0}};
-static const form wide_reads[] = {{"limits_read_runs16", 16, false},
-                                  {"limits_read_runs8", 8, false},
-                                  {"limits_read_runs4", 4, true},
+static const form wide_reads[] = {{"limits_read_runs16", 16, false, true},
+                                  {"limits_read_runs8", 8, false, true},
+                                  {"limits_read_runs4", 4, true, true},
                                   {0}};
-static const form fmas[] = {
-    {"limits_fma4", 4, true}, {"limits_fma1", 1, true}, {"limits_fma16", 16, false}, {0}};
-static const form wide_fmas[] = {
-    {"limits_fma16", 16, false}, {"limits_fma8", 8, false}, {"limits_fma1", 1, true}, {0}};
-static const form dots[] = {{"limits_dot", 4, true}, {0}};
+static const form fmas[] = {{"limits_fma4", 4, true, false},
+                            {"limits_fma1", 1, true, false},
+                            {"limits_fma16", 16, false, false},
+                            {0}};
+static const form wide_fmas[] = {{"limits_fma16", 16, false, false},
+                                 {"limits_fma8", 8, false, false},
+                                 {"limits_fma1", 1, true, false},
+                                 {0}};
+static const form dots[] = {{"limits_dot", 4, true, false}, {0}};
 
 typedef struct limits {
     pencl_device *device;
@@ -148,12 +153,12 @@ static double rate(const runner *r, size_t n, uint64_t ns)
     return each * (double)r->size * (double)n / (double)ns;
 }
 
-/* The least that can be read: whole pairs of vectors for each work-item. */
+/* The least that is read, or done: 1 MiB, or a pair of vectors for each work-item; one round. */
 static size_t least(const runner *r)
 {
     size_t pairs = 2 * r->global[0] * (size_t)r->form->width * sizeof(float);
     size_t size = MIB;
-    while (size < pairs) {
+    while (r->form->runs && size < pairs) {
         size *= 2;
     }
     return r->w->x != NULL ? size : 1;

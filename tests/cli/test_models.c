@@ -4,6 +4,7 @@
 #include "support/folder.h"
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +104,40 @@ static const command_row rows[] = {
      USAGE,
      .err = "--quant is for presets"},
     {"bench in two forms", {"bench", TINY, "--json", "--csv"}, USAGE, .err = "exclude each other"},
+    {"bench with a forecast",
+     {"bench", TINY, "--predict", PENCL_SOURCE_DIR "/tools/profiles/rx-6800-xt.txt"},
+     DONE,
+     .out = "AMD Radeon RX 6800 XT, tg128 after 0: "},
+    {"a forecast as JSON",
+     {"bench", TINY, "-p", "0", "--predict", PENCL_SOURCE_DIR "/tools/profiles/arc-a770.txt",
+      "--json"},
+     DONE,
+     .out = "\"forecast_ts\": "},
+    {"a forecast for a phone",
+     {"bench", TINY, "--predict", PENCL_SOURCE_DIR "/tools/profiles/adreno-750.txt"},
+     DONE,
+     .out = "Adreno 750, pp512"},
+    {"a forecast for another phone",
+     {"bench", TINY, "--predict", PENCL_SOURCE_DIR "/tools/profiles/mali-g715.txt"},
+     DONE,
+     .out = "Mali-G715 MC11, pp512"},
+    {"a forecast from a text", {"bench", TINY, "--predict", "@/text"}, FAILED, .err = "line 1: "},
+    {"bench for a second",
+     {"bench", TINY, "-p", "0", "-n", "4", "--sustain", "1"},
+     DONE,
+     .out = "sustained "},
+    {"bench for a second as JSON",
+     {"bench", TINY, "-p", "4", "-n", "0", "--sustain", "1", "--json"},
+     DONE,
+     .out = "\"sustained_ts\": "},
+    {"two looks at once",
+     {"bench", TINY, "--profile", "--sustain", "1"},
+     USAGE,
+     .err = "exclude each other"},
+    {"a look at several sequences",
+     {"bench", TINY, "--profile", "--batch", "2"},
+     USAGE,
+     .err = "take one sequence"},
     {"bench of an operation",
      {"bench", "--op", "rms_norm", "-r", "1"},
      DONE,
@@ -144,6 +179,25 @@ static void check_same(const command_row *a, const command_row *b)
     ck_assert_uint_eq(first.out_size, second.out_size);
     ck_assert_mem_eq(first.out, second.out, first.out_size);
 }
+
+/* Where the time of a step goes; `ref` has no launches. */
+START_TEST(bench_profiles_a_step)
+{
+    const bool on_ref = strcmp(getenv("PENCL_DEVICE"), "ref") == 0;
+    const command_row text = {
+        .name = "profile",
+        .args = {"bench", TINY, "--profile", "-p", "8", "-n", "2"},
+        .status = on_ref ? FAILED : DONE,
+        .out = on_ref ? NULL : "| op | kernel | nodes | launches | ms | share | GB/s | GFLOP/s |",
+        .err = on_ref ? "launches of ref are not timed" : NULL};
+    const command_row json = {.name = "profile as JSON",
+                              .args = {"bench", TINY, "--profile", "-p", "0", "--json"},
+                              .status = on_ref ? FAILED : DONE,
+                              .out = on_ref ? NULL : "\"before_us\": "};
+    command_check(&text, folder);
+    command_check(&json, folder);
+}
+END_TEST
 
 START_TEST(a_seed_repeats_its_text)
 {
@@ -210,6 +264,7 @@ Suite *suite_cli_models(void)
     tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, command_line, 0, (int)(sizeof rows / sizeof rows[0]));
+    tcase_add_test(tcase, bench_profiles_a_step);
     tcase_add_test(tcase, a_seed_repeats_its_text);
     tcase_add_test(tcase, quiet_prints_the_text_alone);
     tcase_add_test(tcase, stop_text_is_left_out);
