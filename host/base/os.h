@@ -56,6 +56,7 @@ void pn_set_env(const char *name, const char *value, bool overwrite);
 const char *pn_get_env(const char *name); /* NULL when unset or empty */
 
 uint64_t pn_clock_ns(void); /* monotonic */
+void pn_sleep_ms(unsigned ms);
 int pn_core_count(void);
 uint64_t pn_memory_total(void);
 uint64_t pn_cache_bytes(void); /* the CPU's largest cache; 0 where the system does not tell */

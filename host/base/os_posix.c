@@ -180,6 +180,13 @@ uint64_t pn_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
+void pn_sleep_ms(unsigned ms)
+{
+    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+    }
+}
+
 int pn_core_count(void)
 {
     cpu_set_t set; /* the cores that this process may use, which can be fewer than there are */

@@ -5,6 +5,7 @@
 
 #include "base/os.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +18,26 @@ const char *pn_root(void)
     return set != NULL ? set : "";
 }
 
-/* The whole of a file below the root; false when it cannot be read. */
-static bool read_file(pn_text *out, const char *path)
+bool pn_system_read(pn_text *out, const char *path)
 {
     char full[PATH_SIZE];
     pencl_ctx quiet = {0};
     snprintf(full, sizeof full, "%s%s", pn_root(), path);
     return pn_file_read(out, &quiet, full, FILE_MAX) == PENCL_OK;
+}
+
+double pn_system_number(const char *path)
+{
+    pn_text text = {0};
+    char *end = NULL;
+    double value = NAN;
+    if (pn_system_read(&text, path)) {
+        const char *from = pn_text_get(&text);
+        value = strtod(from, &end);
+        value = end != from ? value : NAN;
+    }
+    pn_text_free(&text);
+    return value;
 }
 
 /* What follows `key` in the first line that begins with it, up to the line's end. */
@@ -50,7 +64,7 @@ static void read_value(char *out, size_t room, const char *path, const char *key
 {
     pn_text text = {0};
     out[0] = '\0';
-    if (read_file(&text, path)) {
+    if (pn_system_read(&text, path)) {
         value_of(out, room, pn_text_get(&text), key);
     }
     pn_text_free(&text);

@@ -29,6 +29,7 @@
     X(clEnqueueCopyBuffer)                                                                         \
     X(clEnqueueFillBuffer)                                                                         \
     X(clEnqueueMapBuffer)                                                                          \
+    X(clEnqueueMarkerWithWaitList)                                                                 \
     X(clEnqueueNDRangeKernel)                                                                      \
     X(clEnqueueReadBuffer)                                                                         \
     X(clEnqueueUnmapMemObject)                                                                     \
@@ -37,6 +38,7 @@
     X(clFlush)                                                                                     \
     X(clGetDeviceIDs)                                                                              \
     X(clGetDeviceInfo)                                                                             \
+    X(clGetEventProfilingInfo)                                                                     \
     X(clGetPlatformIDs)                                                                            \
     X(clGetPlatformInfo)                                                                           \
     X(clGetProgramBuildInfo)                                                                       \
@@ -44,6 +46,7 @@
     X(clReleaseCommandQueue)                                                                       \
     X(clReleaseContext)                                                                            \
     X(clReleaseDevice)                                                                             \
+    X(clReleaseEvent)                                                                              \
     X(clReleaseKernel)                                                                             \
     X(clReleaseMemObject)                                                                          \
     X(clReleaseProgram)                                                                            \

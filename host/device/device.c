@@ -195,6 +195,19 @@ const char *pencl_device_reason(const pencl_device *device)
     return device->reason;
 }
 
+/* Whether the drivers were told so before. */
+static bool threads_are(const char *value)
+{
+    for (size_t i = 0; i < pn_n_quirks; i++) {
+        const char *name = pn_quirks[i].threads;
+        const char *set = name[0] != '\0' ? pn_get_env(name) : value;
+        if (set == NULL || strcmp(set, value) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 pencl_status pencl_set_threads(pencl_ctx *ctx, int threads)
 {
     char value[16];
@@ -205,11 +218,14 @@ pencl_status pencl_set_threads(pencl_ctx *ctx, int threads)
     if (threads == 0) {
         return PENCL_OK;
     }
+    snprintf(value, sizeof value, "%d", threads);
+    if (pn_opencl_asked() && threads_are(value)) {
+        return PENCL_OK;
+    }
     if (pn_opencl_asked()) {
         return PN_FAIL(ctx, PENCL_E_ARG,
                        "the number of threads was set after the drivers were loaded");
     }
-    snprintf(value, sizeof value, "%d", threads);
     for (size_t i = 0; i < pn_n_quirks; i++) {
         if (pn_quirks[i].threads[0] != '\0') {
             pn_set_env(pn_quirks[i].threads, value, true);
@@ -237,13 +253,19 @@ pencl_status pn_device_flush(pencl_device *device)
 {
     if (!device->caps.is_ref) {
         PN_CL(device, clFlush, device->queue);
+        device->flushed = true;
     }
     return PENCL_OK;
 }
 
+/* Rusticl (Mesa 22.3) waits only for what came after the last clFlush: a marker does. */
 pencl_status pn_device_finish(pencl_device *device)
 {
     if (!device->caps.is_ref) {
+        if (device->flushed) {
+            PN_CL(device, clEnqueueMarkerWithWaitList, device->queue, 0, NULL, NULL);
+            device->flushed = false;
+        }
         PN_CL(device, clFinish, device->queue);
     }
     return PENCL_OK;

@@ -104,6 +104,18 @@ pencl_status pn_device_finish(pencl_device *device); /* waits for all of it */
  * the store, which is written. Called by models after their first run and at close. */
 void pn_device_idle(pencl_device *device);
 
+/* ---- times of launches, by the device's clock ---- */
+typedef struct pn_time {
+    uint64_t start; /* ns; 0 where the driver does not tell */
+    uint64_t end;
+} pn_time;
+/* From here to the stop launches go through a queue that times them. E_UNSUPPORTED on `ref`. */
+pencl_status pn_times_start(pencl_device *device);
+void pn_times_stop(pencl_device *device);
+/* Launches so far; their times, in order, after a wait: they are forgotten. */
+size_t pn_times_count(const pencl_device *device);
+pencl_status pn_times_take(pn_time *out, pencl_device *device);
+
 /* ---- verdicts: what is known of kernels on this device; the store has them. A verdict holds for
  * the device with its driver, the texts of all kernels, and what the device is said to have. ----
  */

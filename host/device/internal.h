@@ -10,6 +10,7 @@
 #include "device/select.h"
 
 typedef struct pn_program pn_program;
+typedef struct pn_times pn_times;
 
 struct pencl_device {
     pencl_ctx *ctx;
@@ -33,6 +34,8 @@ struct pencl_device {
     cl_device_id part; /* the same when it is a part of a device, which is then released; or NULL */
     cl_context context;
     cl_command_queue queue;   /* in order */
+    bool flushed;             /* since the last wait */
+    pn_times *times;          /* launches are timed; or NULL */
     const char *best_std;     /* "-cl-std=CL3.0": for kernels with subgroups */
     char programs_table[512]; /* of the store: "programs DEVICE|DRIVER|PLATFORM" */
     pn_program *programs;     /* all live ones */
@@ -49,6 +52,9 @@ struct pn_buffer {
 
 /* Begins a build or a launch of the device's journal; notes one that is refused. */
 pencl_status pn_device_risk(pencl_device *device, const char *what);
+/* times.c: where the event of the next launch goes, NULL: it is not timed; after the launch. */
+cl_event *pn_times_next(pencl_device *device);
+void pn_times_launched(pencl_device *device, const cl_event *event);
 void pn_device_hold(pencl_device *device);
 void pn_device_release(pencl_device *device);
 

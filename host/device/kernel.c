@@ -131,8 +131,12 @@ static pencl_status check_launch(pn_kernel *k, int dims, const size_t *local)
 static pencl_status enqueue(pn_kernel *k, int dims, const size_t *global, const size_t *local)
 {
     pencl_device *d = k->device;
+    cl_event *event = pn_times_next(d);
     PN_CL(d, clEnqueueNDRangeKernel, d->queue, k->kernel, (cl_uint)dims, NULL, global, local, 0,
-          NULL, NULL);
+          NULL, event);
+    if (event != NULL) {
+        pn_times_launched(d, event);
+    }
     return PENCL_OK;
 }
 

@@ -206,7 +206,9 @@ static int add_axes(pn_spec *spec, const pn_weights *w, const char *words)
 
 static void count(pn_weights *w, const pn_tensor *t, const pn_store *store)
 {
-    pn_model_file_drop(w->file, t, 0, t->bytes);
+    if (w->file != NULL) {
+        pn_model_file_drop(w->file, t, 0, t->bytes);
+    }
     w->bytes_done += t->bytes;
     w->device_bytes += pn_store_bytes(store);
     w->n_params += (uint64_t)pn_spec_count(&store->spec);

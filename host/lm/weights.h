@@ -24,7 +24,7 @@ typedef struct pn_weights pn_weights;
 struct pn_weights {
     pencl_ctx *ctx;
     pencl_device *device;
-    pn_model_file *file;
+    pn_model_file *file; /* NULL: weights that are made up */
     const pencl_model_options *options;
     pn_spec sizes;  /* of every axis that a parameter may have */
     char scope[64]; /* before the names that are asked for: "transformer/block_3/" */

@@ -135,7 +135,7 @@ void pn_emit_replace(pn_emit *e, const pn_buffer *from, pn_buffer *to)
     }
 }
 
-static pencl_status replay(pn_emit *e, const pn_launch *l)
+pencl_status pn_emit_replay_launch(pn_emit *e, const pn_launch *l)
 {
     return l->kernel != NULL ? pn_kernel_run(l->kernel, l->dims, l->global, l->local)
                              : l->run(l->user, e->device);
@@ -144,7 +144,7 @@ static pencl_status replay(pn_emit *e, const pn_launch *l)
 pencl_status pn_emit_replay(pn_emit *e)
 {
     for (size_t i = 0; i < e->n_launches; i++) {
-        PENCL_TRY(replay(e, &e->launches[i]));
+        PENCL_TRY(pn_emit_replay_launch(e, &e->launches[i]));
     }
     return PENCL_OK;
 }
@@ -153,7 +153,7 @@ pencl_status pn_emit_replay_task(pn_emit *e, int task)
 {
     for (size_t i = 0; i < e->n_launches; i++) {
         if (e->launches[i].task == task) {
-            PENCL_TRY(replay(e, &e->launches[i]));
+            PENCL_TRY(pn_emit_replay_launch(e, &e->launches[i]));
         }
     }
     return PENCL_OK;

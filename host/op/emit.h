@@ -48,6 +48,7 @@ void pn_emit_free(pn_emit *e); /* what the recording owns */
 void pn_emit_rebind(pn_emit *e, int slot, const pn_store *store);
 void pn_emit_replace(pn_emit *e, const pn_buffer *from, pn_buffer *to);
 pencl_status pn_emit_replay(pn_emit *e); /* enqueues all launches in order */
+pencl_status pn_emit_replay_launch(pn_emit *e, const pn_launch *launch);
 pencl_status pn_emit_replay_task(pn_emit *e, int task);
 
 #endif

@@ -38,6 +38,7 @@ typedef struct pn_pw {
 
 struct pn_task {
     const pn_op_call *call; /* the anchor's; of a pointwise task: that of its first step */
+    const char *path;       /* of the layer that the anchor came from, or NULL */
     int n_in;
     pn_operand in[PN_MAX_IN];     /* matmul: in[0] = x; weights are in[1 .. n_parts] */
     int n_parts;                  /* outputs; > 1 for merged matmuls and pointwise groups */

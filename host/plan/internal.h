@@ -65,6 +65,9 @@ void pn_plan_free_variables(pn_plan *plan);
 pencl_status pn_plan_follow(pn_plan *plan);
 /* After a run: variables take their new values. */
 pencl_status pn_plan_leave(pn_plan *plan);
+/* plan.c: what comes before the launches of a run, and after them. */
+pencl_status pn_plan_begin(pn_plan *plan);
+pencl_status pn_plan_end(pn_plan *plan);
 /* check.c: instead of a replay. */
 pencl_status pn_plan_run_checked(pn_plan *plan);
 /* reference.c: runs one task by its op's reference, on a device whose memory is the host's. */

@@ -81,6 +81,7 @@ static pencl_status lower_op(lowering *l, const pn_node *node)
         return PN_NOMEM(ir->ctx);
     }
     t->call = call;
+    t->path = copy_name(ir, node->name);
     t->n_in = node->call.n_in;
     t->n_parts = 1;
     for (int i = 0; i < t->n_in; i++) {

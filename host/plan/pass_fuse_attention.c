@@ -107,6 +107,7 @@ static pencl_status rewrite(pn_ir *ir, const pattern *p)
         return PENCL_OK;
     }
     t->call = call;
+    t->path = values->path;
     t->n_parts = 1;
     t->out[0] = values->out[0];
     ir->tasks[p->values] = t;

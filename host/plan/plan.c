@@ -231,7 +231,7 @@ static pencl_status run_references(pn_plan *plan)
     return PENCL_OK;
 }
 
-pencl_status pn_plan_run(pn_plan *plan)
+pencl_status pn_plan_begin(pn_plan *plan)
 {
     follow_pool(plan);
     PENCL_TRY(pn_plan_follow(plan));
@@ -243,13 +243,24 @@ pencl_status pn_plan_run(pn_plan *plan)
     if (plan->step != NULL) {
         PENCL_TRY(pn_buffer_write(plan->step, 0, plan->staging, plan->step_bytes));
     }
-    if (plan->is_ref) {
-        PENCL_TRY(run_references(plan));
-        return pn_plan_leave(plan);
-    }
-    PENCL_TRY(plan->checked ? pn_plan_run_checked(plan) : pn_emit_replay(&plan->emit));
+    return PENCL_OK;
+}
+
+pencl_status pn_plan_end(pn_plan *plan)
+{
     PENCL_TRY(pn_plan_leave(plan));
     return pn_device_flush(plan->device);
+}
+
+pencl_status pn_plan_run(pn_plan *plan)
+{
+    PENCL_TRY(pn_plan_begin(plan));
+    if (plan->is_ref) {
+        PENCL_TRY(run_references(plan));
+    } else {
+        PENCL_TRY(plan->checked ? pn_plan_run_checked(plan) : pn_emit_replay(&plan->emit));
+    }
+    return pn_plan_end(plan);
 }
 
 const pn_spec *pn_plan_out_spec(const pn_plan *plan, int i)

@@ -7,6 +7,7 @@
 #include "plan/internal.h"
 #include "study/ops.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { SAMPLE_NS = 10 * 1000 * 1000 }; /* a sample lasts about so long */
@@ -161,28 +162,69 @@ static pencl_status bench_case(const kase *k, const pencl_bench_ops_options *opt
     return PENCL_OK;
 }
 
+static pencl_status run_case(pencl_device *device,
+                             const pn_op_def *def,
+                             const pn_op_case *row,
+                             const pencl_bench_ops_options *options)
+{
+    pencl_ctx *ctx = pn_device_ctx(device);
+    kase k = {.ctx = ctx, .device = device};
+    pencl_status st = pn_case_make(&k.c, ctx, def, row);
+    if (st == PENCL_OK) {
+        st = bench_case(&k, options);
+    }
+    if (st != PENCL_OK) {
+        pn_error_prefix(ctx, row->name);
+        pn_error_prefix(ctx, def->name);
+    }
+    pn_case_free(&k.c);
+    return st;
+}
+
+/* "matmul:4096x14336x8:q4_0": rows and columns of the weights, columns of activations, type. */
+static pencl_status run_matmul(pencl_device *device, const pencl_bench_ops_options *options)
+{
+    enum { MOST = 1 << 20 };
+    pencl_ctx *ctx = pn_device_ctx(device);
+    int rows = 0;
+    int columns = 0;
+    int tokens = 0;
+    char type[8] = "";
+    int end = 0;
+    char x[64];
+    char weights[64];
+    const int n = sscanf(options->op, "matmul:%7dx%7dx%7d:%7[a-z0-9_]%n", &rows, &columns, &tokens,
+                         type, &end);
+    if (n != 4 || options->op[end] != '\0' || rows < 1 || columns < 1 || tokens < 1 ||
+        rows > MOST || columns > MOST || tokens > MOST) {
+        return PN_FAIL(ctx, PENCL_E_ARG,
+                       "\"%.60s\" is not matmul:ROWSxCOLUMNSxTOKENS:TYPE, as in "
+                       "matmul:4096x4096x1:q4_0",
+                       options->op);
+    }
+    snprintf(x, sizeof x, "seq=%d embedding=%d", tokens, columns);
+    snprintf(weights, sizeof weights, "%s:neurons=%d embedding=%d", type, rows, columns);
+    const pn_op_case row = {.name = options->op + strlen("matmul:"),
+                            .in = {x, weights},
+                            .rows = {0, 1},
+                            .names = "embedding"};
+    return run_case(device, &pn_op_matmul, &row, options);
+}
+
 pencl_status pencl_bench_ops(pencl_device *device, const pencl_bench_ops_options *options)
 {
     pencl_ctx *ctx = pn_device_ctx(device);
     pn_error_clear(ctx);
+    if (strncmp(options->op, "matmul:", strlen("matmul:")) == 0) {
+        return run_matmul(device, options);
+    }
     PENCL_TRY(pn_ops_find(ctx, options->op));
     for (int i = 0; pn_ops[i] != NULL; i++) {
         const pn_op_def *def = pn_ops[i];
-        if (!pn_ops_wanted(options->op, def)) {
-            continue;
-        }
         for (const pn_op_case *row = def->cases; row->name != NULL; row++) {
-            kase k = {.ctx = ctx, .device = device};
-            pencl_status st = pn_case_make(&k.c, ctx, def, row);
-            if (st == PENCL_OK) {
-                st = bench_case(&k, options);
+            if (pn_ops_wanted(options->op, def)) {
+                PENCL_TRY(run_case(device, def, row, options));
             }
-            if (st != PENCL_OK) {
-                pn_error_prefix(ctx, row->name);
-                pn_error_prefix(ctx, def->name);
-            }
-            pn_case_free(&k.c);
-            PENCL_TRY(st);
         }
     }
     return PENCL_OK;

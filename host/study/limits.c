@@ -1,63 +1,269 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Measures what a device can do at most: how fast it reads memory, multiplies, starts a kernel.
  *
- * Sizes grow from small ones until a launch takes long enough to be timed, so that a simulator is
- * done in seconds and no launch is longer than 100 ms anywhere. The fastest sample stands. */
+ * No form of a kernel is the fastest everywhere, so each is tried and the best one measured. Sizes
+ * grow from small ones until a launch takes long enough to be timed: a simulator is done in seconds
+ * and no launch is longer than 100 ms anywhere. The fastest sample stands. */
 #include "pencl/study.h"
 
 #include "base/os.h"
 #include "device/device.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MIB         ((size_t)1 << 20)
 #define LEAST_READ  (64 * MIB)
 #define MOST_READ   (1024 * MIB)
+#define MOST_ROUNDS ((size_t)1 << 24)
 #define LAUNCH_NS   8000000u    /* a launch is long enough then */
-#define PATIENCE_NS 2000000000u /* for one figure */
-#define SAMPLES     3
+#define TRIAL_NS    100000000u  /* where the smallest one takes longer, no other form is tried */
+#define PATIENCE_NS 1000000000u /* for one figure */
+
+enum {
+    SAMPLES_LEAST = 5,
+    SAMPLES_MOST = 40,
+    CHAINS = 12, /* of cl/limits.cl */
+};
+
+/* A way to do the same work. Work-items are lanes in groups, or few and each a vector unit. */
+typedef struct form {
+    const char *kernel;
+    int width; /* elements of a vector */
+    bool lanes;
+} form;
+
+/* In the order of what each kind of device is usually best at. */
+static const form reads[] = {{"limits_read_beside4", 4, true},
+                             {"limits_read_beside1", 1, true},
+                             {"limits_read_runs4", 4, true},
+                             {"limits_read_runs16", 16, false},
+                             {0}};
+static const form wide_reads[] = {{"limits_read_runs16", 16, false},
+                                  {"limits_read_runs8", 8, false},
+                                  {"limits_read_runs4", 4, true},
+                                  {0}};
+static const form fmas[] = {
+    {"limits_fma4", 4, true}, {"limits_fma1", 1, true}, {"limits_fma16", 16, false}, {0}};
+static const form wide_fmas[] = {
+    {"limits_fma16", 16, false}, {"limits_fma8", 8, false}, {"limits_fma1", 1, true}, {0}};
+static const form dots[] = {{"limits_dot", 4, true}, {0}};
 
 typedef struct limits {
     pencl_device *device;
+    pencl_ctx *ctx;
     const pn_caps *caps;
-    pn_buffer *out; /* a float for each work-item */
-    size_t global[3];
-    size_t local[3];
+    size_t units; /* compute units, as a power of two */
+    size_t group; /* work-items of a group of lanes */
+    pn_buffer *out;
 } limits;
 
+/* What is to be done, by one of several forms. */
+typedef struct work {
+    const form *forms;
+    const char *options;
+    pn_buffer *x; /* to be read; NULL: numbers are multiplied */
+    size_t most;  /* bytes, or rounds, of a launch */
+} work;
+
+/* One form at work. */
+typedef struct runner {
+    const limits *l;
+    const work *w;
+    const form *form;
+    pn_kernel *kernel;
+    size_t global[3];
+    size_t local[3];
+    size_t size; /* bytes, or rounds, of a launch */
+    uint64_t ns; /* of a launch of that size */
+} runner;
+
+static size_t items(const limits *l, bool lanes)
+{
+    return lanes ? 8 * l->units * l->group : 16 * l->units;
+}
+
+static pencl_status limits_open(limits *l, pencl_device *device)
+{
+    *l = (limits){.device = device,
+                  .ctx = pn_device_ctx(device),
+                  .caps = pn_device_caps(device),
+                  .units = 1,
+                  .group = 256};
+    pn_error_clear(l->ctx);
+    if (l->caps->is_ref) {
+        return PN_FAIL(l->ctx, PENCL_E_UNSUPPORTED, "ref runs no kernels that could be measured");
+    }
+    while (l->units < l->caps->compute_units && l->units < 256) {
+        l->units *= 2;
+    }
+    while (l->group > 1 && l->group > l->caps->max_work_group) {
+        l->group /= 2;
+    }
+    size_t n = items(l, true) > items(l, false) ? items(l, true) : items(l, false);
+    return pn_buffer_new(&l->out, device, n * sizeof(float));
+}
+
+static void limits_close(limits *l)
+{
+    pn_buffer_free(l->out);
+    pn_device_idle(l->device);
+}
+
 static pencl_status
-new_kernel(pn_kernel **k, const limits *l, const char *wide, const char *lanes, const char *label)
+new_kernel(pn_kernel **out, const limits *l, const char *name, const char *options)
 {
-    return pn_kernel_new(k, l->device,
-                         &(pn_kernel_source){.file = "limits",
-                                             .name = l->caps->wide ? wide : lanes,
-                                             .label = label});
+    const pn_kernel_source source = {
+        .file = "limits", .name = name, .options = options, .label = name};
+    PENCL_TRY(pn_kernel_new(out, l->device, &source));
+    pn_kernel_arg_buffer(*out, 0, l->out);
+    return PENCL_OK;
 }
 
-/* Enough work-items for every compute unit, a power of two of them: a few vector units' worth, or
- * work-groups of lanes. */
-static void choose_sizes(limits *l)
+/* ---- one form ---- */
+
+/* n launches one behind the other: the next parts of the buffer, or the same again. */
+static pencl_status run_launches(uint64_t *ns, const runner *r, size_t n)
 {
-    size_t units = 1;
-    while (units < l->caps->compute_units && units < 256) {
-        units *= 2;
+    const size_t vector = (size_t)r->form->width * sizeof(float);
+    const uint64_t start = pn_clock_ns();
+    for (size_t i = 0; i < n; i++) {
+        if (r->w->x != NULL) {
+            pn_kernel_arg_u32(r->kernel, 2, (uint32_t)(i * r->size / vector));
+            pn_kernel_arg_u32(r->kernel, 3, (uint32_t)(r->size / vector));
+        } else {
+            pn_kernel_arg_i32(r->kernel, 1, (int32_t)r->size);
+        }
+        PENCL_TRY(pn_kernel_run(r->kernel, 1, r->global, r->local));
     }
-    size_t lanes = 256;
-    while (lanes > 1 && lanes > l->caps->max_work_group) {
-        lanes /= 2;
-    }
-    l->local[0] = l->caps->wide ? 1 : lanes;
-    l->global[0] = l->caps->wide ? 16 * units : 8 * units * lanes;
-    l->global[1] = l->global[2] = l->local[1] = l->local[2] = 1;
+    PENCL_TRY(pn_device_finish(r->l->device));
+    *ns = pn_clock_ns() - start + 1;
+    return PENCL_OK;
 }
 
-static pencl_status time_launch(uint64_t *ns, const limits *l, pn_kernel *kernel)
+/* Bytes, or operations, in a ns. */
+static double rate(const runner *r, size_t n, uint64_t ns)
+{
+    double each = r->w->x != NULL ? 1 : 2.0 * CHAINS * r->form->width * (double)r->global[0];
+    return each * (double)r->size * (double)n / (double)ns;
+}
+
+/* The least that can be read: whole pairs of vectors for each work-item. */
+static size_t least(const runner *r)
+{
+    size_t pairs = 2 * r->global[0] * (size_t)r->form->width * sizeof(float);
+    size_t size = MIB;
+    while (size < pairs) {
+        size *= 2;
+    }
+    return r->w->x != NULL ? size : 1;
+}
+
+/* The size grows until a launch can be timed, which is done twice. The first one is built and
+ * journalled. */
+static pencl_status grow(runner *r)
+{
+    r->size = least(r);
+    PENCL_TRY(run_launches(&r->ns, r, 1));
+    PENCL_TRY(run_launches(&r->ns, r, 1));
+    while (r->ns < LAUNCH_NS && 2 * r->size <= r->w->most) {
+        r->size *= 2;
+        PENCL_TRY(run_launches(&r->ns, r, 1));
+    }
+    uint64_t again = r->ns;
+    if (r->ns < TRIAL_NS) {
+        PENCL_TRY(run_launches(&again, r, 1));
+    }
+    r->ns = again < r->ns ? again : r->ns;
+    return PENCL_OK;
+}
+
+static pencl_status try_form(runner *r, const limits *l, const work *w, const form *f)
+{
+    *r = (runner){.l = l, .w = w, .form = f, .global = {1, 1, 1}, .local = {1, 1, 1}};
+    r->local[0] = f->lanes ? l->group : 1;
+    r->global[0] = items(l, f->lanes);
+    if (least(r) > w->most) {
+        return PENCL_OK;
+    }
+    PENCL_TRY(new_kernel(&r->kernel, l, f->kernel, w->options));
+    if (w->x != NULL) {
+        pn_kernel_arg_buffer(r->kernel, 1, w->x);
+    }
+    return grow(r);
+}
+
+/* ---- the best of several ---- */
+
+static void take_better(runner *best, runner *r)
+{
+    bool better = r->ns > 0 && (best->ns == 0 || rate(r, 1, r->ns) > rate(best, 1, best->ns));
+    if (better) {
+        pn_kernel_free(best->kernel);
+        *best = *r;
+    } else {
+        pn_kernel_free(r->kernel);
+    }
+}
+
+/* A form that the driver does not build is passed over, as long as there is another. */
+static pencl_status choose(runner *best, const limits *l, const work *w)
+{
+    pencl_status status = PENCL_OK;
+    for (const form *f = w->forms; f->kernel != NULL; f++) {
+        runner r;
+        if (status == PENCL_E_BUILD) {
+            pn_error_clear(l->ctx);
+        }
+        status = try_form(&r, l, w, f);
+        if (status != PENCL_OK) {
+            pn_kernel_free(r.kernel);
+        } else {
+            take_better(best, &r);
+        }
+        if ((status != PENCL_OK && status != PENCL_E_BUILD) ||
+            (r.size == least(&r) && r.ns > TRIAL_NS)) {
+            break;
+        }
+    }
+    if (status == PENCL_E_BUILD && best->ns > 0) {
+        pn_error_clear(l->ctx);
+        return PENCL_OK;
+    }
+    return status;
+}
+
+/* Samples of n launches each, the fastest counts. A device that is too slow for all of the memory
+ * in good time reads a part. */
+static pencl_status sample(double *most, uint64_t *amount, const runner *r)
 {
     const uint64_t start = pn_clock_ns();
-    PENCL_TRY(pn_kernel_run(kernel, 1, l->global, l->local));
-    PENCL_TRY(pn_device_finish(l->device));
-    *ns = pn_clock_ns() - start;
+    size_t n = r->w->x != NULL ? r->w->most / r->size : 1;
+    while (n > 1 && n * r->ns > PATIENCE_NS / SAMPLES_LEAST) {
+        n /= 2;
+    }
+    for (int i = 0; i < SAMPLES_MOST; i++) {
+        uint64_t ns = 0;
+        if (i >= SAMPLES_LEAST && pn_clock_ns() - start > PATIENCE_NS) {
+            break;
+        }
+        PENCL_TRY(run_launches(&ns, r, n));
+        double now = rate(r, n, ns);
+        *most = now > *most ? now : *most;
+    }
+    *amount = n * r->size;
     return PENCL_OK;
+}
+
+static pencl_status measure(double *most, uint64_t *amount, const limits *l, const work *w)
+{
+    runner best = {0};
+    pencl_status status = choose(&best, l, w);
+    if (status == PENCL_OK && best.ns > 0) {
+        status = sample(most, amount, &best);
+    }
+    pn_kernel_free(best.kernel);
+    return status;
 }
 
 /* ---- reading ---- */
@@ -76,152 +282,115 @@ static size_t read_bytes(const limits *l)
     return bytes;
 }
 
-/* Sums the first `bytes` of the buffer, `piece` at a time. */
+static pencl_status measure_reads(double *gbs, uint64_t *read, const limits *l, size_t bytes)
+{
+    work w = {.forms = l->caps->wide ? wide_reads : reads, .most = bytes};
+    pencl_status status = pn_buffer_new(&w.x, l->device, bytes);
+    if (status == PENCL_OK) {
+        status = pn_buffer_fill(w.x, 0, bytes, 0);
+    }
+    if (status == PENCL_OK) {
+        status = measure(gbs, read, l, &w);
+    }
+    pn_buffer_free(w.x);
+    return status;
+}
+
+/* ---- multiplying ---- */
+
 static pencl_status
-read_all(uint64_t *ns, const limits *l, pn_kernel *kernel, size_t bytes, size_t piece)
+measure_products(double *giga, const limits *l, const form *forms, const char *options)
 {
-    const size_t vector = (l->caps->wide ? 16 : 4) * sizeof(float);
-    const uint64_t start = pn_clock_ns();
-    for (size_t at = 0; at < bytes; at += piece) {
-        pn_kernel_arg_u32(kernel, 2, (uint32_t)(at / vector));
-        pn_kernel_arg_u32(kernel, 3, (uint32_t)(piece / vector));
-        PENCL_TRY(pn_kernel_run(kernel, 1, l->global, l->local));
-    }
-    PENCL_TRY(pn_device_finish(l->device));
-    *ns = pn_clock_ns() - start;
-    return PENCL_OK;
+    const work w = {.forms = forms, .options = options, .most = MOST_ROUNDS};
+    uint64_t rounds = 0;
+    return measure(giga, &rounds, l, &w);
 }
 
-/* A device that is too slow for all of it in good time gets a part. */
-static pencl_status sample_reads(pencl_limits *out, const limits *l, pn_kernel *kernel, size_t all)
+/* What a device says to have, and then does not build, it has not. */
+static pencl_status forgive(const limits *l, pencl_status status)
 {
-    uint64_t ns = 0;
-    size_t piece = MIB;
-    PENCL_TRY(read_all(&ns, l, kernel, piece, piece)); /* built, and journalled */
-    PENCL_TRY(read_all(&ns, l, kernel, piece, piece));
-    while (ns < LAUNCH_NS && piece < all) {
-        piece *= 2;
-        PENCL_TRY(read_all(&ns, l, kernel, piece, piece));
+    if (status == PENCL_E_BUILD) {
+        pn_error_clear(l->ctx);
+        return PENCL_OK;
     }
-    size_t bytes = piece;
-    while (bytes < all && ns * (2 * bytes / piece) < PATIENCE_NS / SAMPLES) {
-        bytes *= 2;
-    }
-    for (int i = 0; i < SAMPLES; i++) {
-        PENCL_TRY(read_all(&ns, l, kernel, bytes, piece));
-        double gbs = (double)bytes / (double)(ns > 0 ? ns : 1);
-        out->read_gbs = gbs > out->read_gbs ? gbs : out->read_gbs;
-    }
-    out->read_bytes = bytes;
-    return PENCL_OK;
-}
-
-static pencl_status measure_reads(pencl_limits *out, const limits *l)
-{
-    const size_t all = read_bytes(l);
-    pn_kernel *kernel = NULL;
-    pn_buffer *x = NULL;
-    pencl_status status = pn_buffer_new(&x, l->device, all);
-    if (status == PENCL_OK) {
-        status = pn_buffer_fill(x, 0, all, 0);
-    }
-    if (status == PENCL_OK) {
-        status =
-            new_kernel(&kernel, l, "limits_read_wide", "limits_read_lanes", "limits/limits_read");
-    }
-    if (status == PENCL_OK) {
-        pn_kernel_arg_buffer(kernel, 0, l->out);
-        pn_kernel_arg_buffer(kernel, 1, x);
-        status = sample_reads(out, l, kernel, all);
-    }
-    pn_kernel_free(kernel);
-    pn_buffer_free(x);
     return status;
 }
 
-/* ---- multiplying and starting ---- */
-
-static pencl_status sample_fma(pencl_limits *out, const limits *l, pn_kernel *kernel)
+static pencl_status measure_all_products(pencl_limits *out, const limits *l)
 {
-    const double flops = 2.0 * 8 * (l->caps->wide ? 16 : 4) * (double)l->global[0];
-    const uint64_t start = pn_clock_ns();
-    uint64_t ns = 0;
-    int32_t rounds = 1;
-    pn_kernel_arg_buffer(kernel, 0, l->out);
-    pn_kernel_arg_i32(kernel, 1, rounds);
-    PENCL_TRY(time_launch(&ns, l, kernel));
-    PENCL_TRY(time_launch(&ns, l, kernel));
-    while (ns < LAUNCH_NS && rounds < 1 << 24) {
-        rounds *= 2;
-        pn_kernel_arg_i32(kernel, 1, rounds);
-        PENCL_TRY(time_launch(&ns, l, kernel));
+    const form *forms = l->caps->wide ? wide_fmas : fmas;
+    PENCL_TRY(measure_products(&out->fma_gflops, l, forms, NULL));
+    if (l->caps->has & PN_CAP_FP16) {
+        PENCL_TRY(forgive(l, measure_products(&out->fma_half_gflops, l, forms, "-DT=half")));
     }
-    for (int i = 0; i < 8 * SAMPLES && pn_clock_ns() - start < PATIENCE_NS; i++) {
-        double gflops = flops * rounds / (double)(ns > 0 ? ns : 1);
-        out->fma_gflops = gflops > out->fma_gflops ? gflops : out->fma_gflops;
-        PENCL_TRY(time_launch(&ns, l, kernel));
+    if (l->caps->has & PN_CAP_DOT) {
+        char options[64];
+        snprintf(options, sizeof options, "%s -DHAS_DOT", pn_device_best_std(l->device));
+        PENCL_TRY(forgive(l, measure_products(&out->dot8_gops, l, dots, options)));
     }
     return PENCL_OK;
 }
 
-static pencl_status measure_fma(pencl_limits *out, const limits *l)
-{
-    pn_kernel *kernel = NULL;
-    PENCL_TRY(new_kernel(&kernel, l, "limits_fma_wide", "limits_fma_lanes", "limits/limits_fma"));
-    pencl_status status = sample_fma(out, l, kernel);
-    pn_kernel_free(kernel);
-    return status;
-}
+/* ---- starting ---- */
 
 /* Launches one behind the other, as decoding does. */
-static pencl_status sample_launches(pencl_limits *out, const limits *l, pn_kernel *kernel)
+static pencl_status sample_launches(double *us, const limits *l, pn_kernel *kernel)
 {
     enum { LAUNCHES = 100 };
-    uint64_t ns = 0;
-    pn_kernel_arg_buffer(kernel, 0, l->out);
-    PENCL_TRY(time_launch(&ns, l, kernel));
-    for (int i = 0; i < SAMPLES; i++) {
+    static const size_t one[3] = {1, 1, 1};
+    PENCL_TRY(pn_kernel_run(kernel, 1, one, one));
+    PENCL_TRY(pn_device_finish(l->device));
+    for (int i = 0; i < SAMPLES_LEAST; i++) {
         const uint64_t start = pn_clock_ns();
         for (int k = 0; k < LAUNCHES; k++) {
-            PENCL_TRY(pn_kernel_run(kernel, 1, l->local, l->local));
+            PENCL_TRY(pn_kernel_run(kernel, 1, one, one));
         }
         PENCL_TRY(pn_device_finish(l->device));
-        double us = (double)(pn_clock_ns() - start) / 1e3 / LAUNCHES;
-        out->launch_us = i == 0 || us < out->launch_us ? us : out->launch_us;
+        double now = (double)(pn_clock_ns() - start) / 1e3 / LAUNCHES;
+        *us = i == 0 || now < *us ? now : *us;
     }
     return PENCL_OK;
 }
 
-static pencl_status measure_launches(pencl_limits *out, const limits *l)
+static pencl_status measure_launches(double *us, const limits *l)
 {
     pn_kernel *kernel = NULL;
-    PENCL_TRY(new_kernel(&kernel, l, "limits_nothing", "limits_nothing", "limits/limits_nothing"));
-    pencl_status status = sample_launches(out, l, kernel);
+    PENCL_TRY(new_kernel(&kernel, l, "limits_nothing", NULL));
+    pencl_status status = sample_launches(us, l, kernel);
     pn_kernel_free(kernel);
     return status;
 }
+
+/* ---- all of it ---- */
 
 pencl_status pencl_device_measure(pencl_limits *out, pencl_device *device)
 {
-    pencl_ctx *ctx = pn_device_ctx(device);
-    limits l = {.device = device, .caps = pn_device_caps(device)};
-    pn_error_clear(ctx);
+    limits l;
     *out = (pencl_limits){0};
-    if (l.caps->is_ref) {
-        return PN_FAIL(ctx, PENCL_E_UNSUPPORTED, "ref runs no kernels that could be measured");
-    }
-    choose_sizes(&l);
-    pencl_status status = pn_buffer_new(&l.out, device, l.global[0] * sizeof(float));
+    PENCL_TRY(limits_open(&l, device));
+    pencl_status status = measure_reads(&out->read_gbs, &out->read_bytes, &l, read_bytes(&l));
     if (status == PENCL_OK) {
-        status = measure_reads(out, &l);
+        status = measure_all_products(out, &l);
     }
     if (status == PENCL_OK) {
-        status = measure_fma(out, &l);
+        status = measure_launches(&out->launch_us, &l);
     }
-    if (status == PENCL_OK) {
-        status = measure_launches(out, &l);
+    limits_close(&l);
+    return status;
+}
+
+pencl_status pencl_device_measure_reads(double *gbs, pencl_device *device, uint64_t bytes)
+{
+    limits l;
+    uint64_t read = 0;
+    *gbs = 0;
+    PENCL_TRY(limits_open(&l, device));
+    uint64_t largest = l.caps->max_alloc < MOST_READ ? l.caps->max_alloc : MOST_READ;
+    size_t size = MIB;
+    while (2 * (uint64_t)size <= bytes && 2 * (uint64_t)size <= largest) {
+        size *= 2;
     }
-    pn_buffer_free(l.out);
-    pn_device_idle(device);
+    pencl_status status = measure_reads(gbs, &read, &l, size);
+    limits_close(&l);
     return status;
 }

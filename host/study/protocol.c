@@ -61,17 +61,6 @@ static pencl_status add_sample(pencl_bench_result *r, pencl_ctx *ctx, uint64_t n
 
 /* ---- a round ---- */
 
-static pencl_status run(uint64_t *ns, const pn_protocol *p)
-{
-    const pencl_bench_options *o = p->options;
-    if (o->stopped != NULL && o->stopped(o->user)) {
-        return PN_FAIL(p->ctx, PENCL_E_CANCELLED, "cancelled");
-    }
-    PENCL_TRY(p->run(ns, p->work));
-    *ns = *ns > 0 ? *ns : 1;
-    return PENCL_OK;
-}
-
 static double seconds_since(const pn_protocol *p, uint64_t start)
 {
     return (double)(p->clock(p->work) - start) / 1e9;
@@ -84,7 +73,7 @@ warm_up(pencl_bench_round_info *round, uint64_t *ns, double *first_ms, const pn_
     const uint64_t start = p->clock(p->work);
     for (;;) {
         const uint64_t before = *ns;
-        PENCL_TRY(run(ns, p));
+        PENCL_TRY(p->run(ns, p->work));
         if (round->warm_runs == 0 && *first_ms == 0) {
             *first_ms = (double)*ns / 1e6;
         }
@@ -110,13 +99,53 @@ static bool is_enough(const pencl_bench_result *r, const pn_protocol *p, double 
            taken >= PN_ROUND_SAMPLES;
 }
 
+/* Power is the mean over the intervals between readings, each weighed by its time. */
+typedef struct watch {
+    pn_sensors last;
+    double foreign; /* when the round began */
+    double start;   /* seconds */
+    double at;
+    double joules;
+} watch;
+
+static void watch_begin(watch *w, pencl_bench_result *r, const pn_protocol *p)
+{
+    static const char *const sources[] = {NULL, "rapl", "hwmon", "battery"};
+    pencl_bench_round_info *round = &r->rounds[r->n_rounds - 1];
+    p->sense(&w->last, &w->foreign, p->work);
+    w->start = w->at = (double)p->clock(p->work) / 1e9;
+    w->joules = 0;
+    round->clock_mhz[0] = w->last.clock_mhz;
+    round->temperature_c[0] = w->last.temperature_c;
+    r->power = sources[w->last.source];
+}
+
+static void watch_go_on(watch *w, pencl_bench_round_info *round, const pn_protocol *p)
+{
+    pn_sensors now;
+    double foreign = NAN;
+    p->sense(&now, &foreign, p->work);
+    const double at = (double)p->clock(p->work) / 1e9;
+    w->joules += pn_sensors_watts(&w->last, &now, at - w->at) * (at - w->at);
+    w->last = now;
+    w->at = at;
+    round->clock_mhz[1] = now.clock_mhz;
+    round->temperature_c[1] = now.temperature_c;
+    round->watts = w->joules / (at - w->start);
+    round->foreign = (foreign - w->foreign) / (at - w->start);
+}
+
 static pencl_status take_samples(pencl_bench_result *r, const pn_protocol *p)
 {
+    pencl_bench_round_info *round = &r->rounds[r->n_rounds - 1];
     const uint64_t start = p->clock(p->work);
     uint64_t ns = 0;
+    watch w;
+    watch_begin(&w, r, p);
     do {
-        PENCL_TRY(run(&ns, p));
+        PENCL_TRY(p->run(&ns, p->work));
         PENCL_TRY(add_sample(r, p->ctx, ns));
+        watch_go_on(&w, round, p);
     } while (!is_enough(r, p, seconds_since(p, start), (double)ns / 1e9));
     return PENCL_OK;
 }

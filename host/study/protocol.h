@@ -3,7 +3,7 @@
 #ifndef PENCL_STUDY_PROTOCOL_H
 #define PENCL_STUDY_PROTOCOL_H
 
-#include "base/base.h"
+#include "base/system.h"
 #include "pencl/bench.h"
 
 #define PN_WARM_AGREE 0.02 /* two warm-up runs are the same within */
@@ -13,8 +13,10 @@ enum { PN_ROUND_SAMPLES = 500 }; /* at most; enough for any interval */
 typedef struct pn_protocol {
     pencl_ctx *ctx;
     const pencl_bench_options *options;
-    uint64_t (*clock)(void *work); /* ns */
-    pencl_status (*run)(uint64_t *ns, void *work);
+    uint64_t (*clock)(void *work);                 /* ns */
+    pencl_status (*run)(uint64_t *ns, void *work); /* one sample, at least 1 ns */
+    /* The machine now, and the seconds that its cores have spent on other work. */
+    void (*sense)(pn_sensors *now, double *foreign, void *work);
     void *work;
 } pn_protocol;
 

@@ -6,7 +6,10 @@
 #include "study/ops.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+#define VERDICT "selftest" /* no kernel has that name */
 
 typedef struct selftest {
     pencl_ctx *ctx;
@@ -14,6 +17,8 @@ typedef struct selftest {
     const pencl_selftest_options *options;
     const pn_case *kase; /* being run */
     pencl_selftest_op row;
+    int n_runs; /* of all operations */
+    int n_failed;
     size_t done; /* cases, of all operations */
     size_t all;
 } selftest;
@@ -115,10 +120,34 @@ static pencl_status run_op(selftest *s, const pn_op_def *def)
     if (o->progress != NULL) {
         o->progress(o->user, def->name, s->done, s->all);
     }
+    s->n_runs += s->row.n_runs;
+    s->n_failed += s->row.n_failed;
     if (o->row(o->user, &s->row) != 0) {
         return PN_FAIL(s->ctx, PENCL_E_CANCELLED, "cancelled");
     }
     return PENCL_OK;
+}
+
+/* Of the whole table only: kept with what is known of the device's kernels. */
+static void judge(const selftest *s)
+{
+    char why[PN_VERDICT_MAX] = "";
+    if (strcmp(s->options->op, "all") != 0 || pn_device_caps(s->device)->is_ref) {
+        return;
+    }
+    if (s->n_failed > 0) {
+        snprintf(why, sizeof why, "%d of %d runs differ", s->n_failed, s->n_runs);
+    }
+    pn_device_judge(s->device, VERDICT, why);
+}
+
+pencl_selftest_verdict pencl_selftest_known(pencl_device *device)
+{
+    char why[PN_VERDICT_MAX];
+    if (pn_device_caps(device)->is_ref || !pn_device_verdict(device, VERDICT, why, sizeof why)) {
+        return PENCL_SELFTEST_NOT_RUN;
+    }
+    return why[0] == '\0' ? PENCL_SELFTEST_PASSED : PENCL_SELFTEST_FAILED;
 }
 
 pencl_status pencl_selftest(pencl_device *device, const pencl_selftest_options *options)
@@ -136,5 +165,6 @@ pencl_status pencl_selftest(pencl_device *device, const pencl_selftest_options *
             PENCL_TRY(run_op(&s, pn_ops[i]));
         }
     }
+    judge(&s);
     return PENCL_OK;
 }

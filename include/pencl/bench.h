@@ -51,12 +51,17 @@ typedef struct pencl_bench_options {
 
 enum { PENCL_BENCH_ROUNDS = 10, PENCL_BENCH_CHOICES = 32 };
 
+/* Between the first sample and the last one; NAN for what no sensor tells. */
 typedef struct pencl_bench_round_info {
     int n_samples;
     double median_ts;
     int warm_runs;
     double warm_seconds;
-    int warm_agreed; /* 1: the last two warm-up runs were within 2 % */
+    int warm_agreed;         /* 1: the last two warm-up runs were within 2 % */
+    double clock_mhz[2];     /* before and after: of the GPU, or the mean of the CPU's cores */
+    double temperature_c[2]; /* likewise; of a CPU its hottest part */
+    double watts;            /* of the CPU's package, the GPU's board, or a battery */
+    double foreign;          /* cores that were busy with other work */
 } pencl_bench_round_info;
 
 /* The kernel that computes most nodes of an operation. Static texts. */
@@ -83,6 +88,8 @@ typedef struct pencl_bench_result {
     double median_ts;
     double ci95_ts[2]; /* of the median, by order statistics; below 6 samples their extremes */
     double first_ms;   /* of the first run: kernels are built, or read from the store */
+    const char *power; /* where watts come from: "rapl", "hwmon", "battery"; NULL: nowhere */
+    double idle_watts; /* just before the first round */
     int n_rounds;
     pencl_bench_round_info rounds[PENCL_BENCH_ROUNDS];
     /* What a token needs at least: every weight read once a step, as stored in the file, and the
@@ -102,6 +109,22 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_bench_round(pencl_bench_result *res
                                                          const pencl_bench_options *options);
 PENCL_API void pencl_bench_result_free(pencl_bench_result *result);
 
+/* Halves n_prompt or n_gen until a sample takes no longer than so many seconds, down to 32 and 8 at
+ * least; *halved says whether it did. Runs the test with few tokens first. Errors as above. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_bench_shorten(pencl_bench_options *options,
+                                                           int *halved,
+                                                           pencl_model *model,
+                                                           double seconds);
+
+/* Why a result is not to be relied on, a few words each: "drift 7 %" between rounds (of one: its
+ * halves), "read_gbs drift 9 %" between the limits that were measured before and after, which may
+ * be NULL, "clock 2100 of 2600 MHz", "foreign load 0.8" (cores). Drift counts from 5 % on. */
+enum { PENCL_BENCH_REASONS = 6, PENCL_BENCH_REASON = 48 };
+PENCL_API int pencl_bench_unstable(char reasons[PENCL_BENCH_REASONS][PENCL_BENCH_REASON],
+                                   const pencl_bench_result *result,
+                                   const pencl_limits *before,
+                                   const pencl_limits *after);
+
 /* ---- around it ---- */
 
 enum { PENCL_HASH_TEXT = 33 };
@@ -109,6 +132,11 @@ enum { PENCL_HASH_TEXT = 33 };
 PENCL_API PENCL_NODISCARD pencl_status pencl_file_hash(char out[PENCL_HASH_TEXT],
                                                        pencl_ctx *ctx,
                                                        const char *path);
+
+/* Hash of the 16 tokens that the model finds likeliest after 16 made-up ones. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_bench_digest(char out[PENCL_HASH_TEXT],
+                                                          pencl_model *model,
+                                                          const char *matmul);
 
 /* The machine that a device is part of; "" for what the system does not tell. */
 typedef struct pencl_host_info {
@@ -133,7 +161,7 @@ typedef struct pencl_bench_op {
 } pencl_bench_op;
 
 typedef struct pencl_bench_ops_options {
-    const char *op;  /* a name, or "all" */
+    const char *op;  /* a name, "all", or one size: "matmul:ROWSxCOLUMNSxTOKENS:TYPE" */
     int repetitions; /* samples of about 10 ms; at least 1 */
     /* Called for each row as it is measured; non-zero stops with E_CANCELLED. */
     int (*row)(void *user, const pencl_bench_op *op);

@@ -149,7 +149,8 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_device_probe(pencl_device *device,
                                                           size_t n_kernels);
 
 /* Sets the number of worker threads of CPU drivers. Call before any device is listed or opened:
- * the drivers read it when they are loaded. 0 leaves the driver's default. */
+ * the drivers read it when they are loaded; later only the same number is accepted. 0 leaves the
+ * driver's default. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_set_threads(pencl_ctx *ctx, int threads);
 
 /* The row of an open device, and in one sentence why it was chosen. Borrowed. */

@@ -29,6 +29,15 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_model_open(pencl_model **out,
                                                         pencl_device *device,
                                                         const char *path,
                                                         const pencl_model_options *options);
+/* A model of a known shape with random weights, without a file and a vocabulary: for measuring. All
+ * matrices are of the type. E_ARG with the names when there is no such shape; E_DTYPE, E_LIMIT. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_model_preset(pencl_model **out,
+                                                          pencl_device *device,
+                                                          const char *name,
+                                                          pencl_dtype dtype,
+                                                          const pencl_model_options *options);
+/* The i-th of those names, from 0; NULL behind the last. Static text. */
+PENCL_API const char *pencl_preset_name(int i);
 PENCL_API void pencl_model_close(pencl_model *model);
 /* Writes the model as penzai has it: a .safetensors file with builder, config, and every parameter
  * under its label with its axes. Block types are written as float32 and named in the log; the

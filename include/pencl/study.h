@@ -326,19 +326,83 @@ typedef struct pencl_selftest_options {
 PENCL_API PENCL_NODISCARD pencl_status pencl_selftest(pencl_device *device,
                                                       const pencl_selftest_options *options);
 
+/* What the first self-test of all operations said, of this device with this driver and these
+ * kernels; nothing is run. */
+typedef enum pencl_selftest_verdict {
+    PENCL_SELFTEST_NOT_RUN,
+    PENCL_SELFTEST_PASSED,
+    PENCL_SELFTEST_FAILED
+} pencl_selftest_verdict;
+PENCL_API pencl_selftest_verdict pencl_selftest_known(pencl_device *device);
+
+/* ---- where two runs part: two devices, or two sets of passes ----
+ *
+ *     pencl_status st = pencl_diff_side_new(&a, lm, tokens, n, NULL); // and b from another lm
+ *     if (!st) st = pencl_diff_new(&d, ctx, a, b, 1e-3);
+ *     if (!st && pencl_diff_first(d) >= 0)
+ *         printf("%s\n", pencl_diff_at(d, pencl_diff_first(d))->name);
+ *     pencl_diff_free(d);
+ */
+/* What a model computes of some tokens, on the host; it outlives the model. */
+typedef struct pencl_diff_side pencl_diff_side;
+/* `select` names the values (pencl_points_new); NULL: all. The logits of a run without captures
+ * come last. E_ARG; E_TOKEN_RANGE; errors of the selection. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_diff_side_new(
+    pencl_diff_side **out, pencl_lm *lm, const int32_t *tokens, size_t n, const char *select);
+PENCL_API void pencl_diff_side_free(pencl_diff_side *side);
+
+/* One value of both sides, at the element that is farthest apart. Borrowed from side a. */
+typedef struct pencl_diff_node {
+    const char *name; /* as of pencl_point_info; "logits" */
+    const char *type; /* of the node; "" of the logits */
+    const pencl_axis *axes;
+    int n_axes;
+    int64_t index[PENCL_MAX_AXES];
+    double a;
+    double b;
+    double apart; /* |a - b|; infinite between a number and none */
+    double share; /* of the largest value that the node has for this token, on either side */
+    int parts;    /* share is beyond the tolerance */
+} pencl_diff_node;
+
+typedef struct pencl_diff pencl_diff;
+/* The sides must outlive it. E_ARG: they are not of one model and the same number of tokens. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_diff_new(pencl_diff **out,
+                                                      pencl_ctx *ctx,
+                                                      const pencl_diff_side *a,
+                                                      const pencl_diff_side *b,
+                                                      double tolerance);
+PENCL_API void pencl_diff_free(pencl_diff *diff);
+PENCL_API int pencl_diff_count(const pencl_diff *diff);
+/* In the order of computation; NULL when out of range. */
+PENCL_API const pencl_diff_node *pencl_diff_at(const pencl_diff *diff, int i);
+/* The first value that parts; -1: none. */
+PENCL_API int pencl_diff_first(const pencl_diff *diff);
+/* The likeliest token after token `at` on both sides; whether it differs. */
+PENCL_API int pencl_diff_token(const pencl_diff *diff, size_t at, int32_t *a, int32_t *b);
+
 /* ---- limits ---- */
 
-/* What a device can do at most, measured: the fastest of a few samples. */
+/* What a device can do at most, measured: the fastest form of a kernel, the fastest of its samples.
+ */
 typedef struct pencl_limits {
     double read_gbs;     /* 1e9 bytes a second, by a plain sum */
     uint64_t read_bytes; /* it was over: four times the last cache, less on slow or small devices */
     double fma_gflops;   /* float32, a multiplication and an addition as two */
-    double launch_us;    /* of a launch, many of them queued */
+    double fma_half_gflops; /* the same of half; 0: the device has none */
+    double dot8_gops;       /* products of bytes and their sums; 0: no packed dot product */
+    double launch_us;       /* of a launch, many of them queued */
 } pencl_limits;
 
 /* Takes a second or a few. E_UNSUPPORTED on `ref`. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_device_measure(pencl_limits *out,
                                                             pencl_device *device);
+/* Reading again and again as much as there is in `bytes`, such as a model's weights: the largest
+ * power of two below, 1 MiB to 1 GiB. What fits a cache comes from there. E_UNSUPPORTED on `ref`.
+ */
+PENCL_API PENCL_NODISCARD pencl_status pencl_device_measure_reads(double *gbs,
+                                                                  pencl_device *device,
+                                                                  uint64_t bytes);
 
 /* ---- memory ---- */
 

@@ -222,3 +222,32 @@ EXPORT cl_int CL_API_CALL clFinish(cl_command_queue queue)
     (void)queue;
     return CL_SUCCESS;
 }
+
+EXPORT cl_int CL_API_CALL clEnqueueMarkerWithWaitList(cl_command_queue queue,
+                                                      cl_uint n,
+                                                      const cl_event *events,
+                                                      cl_event *event)
+{
+    (void)queue;
+    (void)n;
+    (void)events;
+    (void)event;
+    return CL_SUCCESS;
+}
+
+EXPORT cl_int CL_API_CALL clGetEventProfilingInfo(
+    cl_event event, cl_profiling_info what, size_t room, void *value, size_t *size)
+{
+    (void)event;
+    (void)what;
+    (void)room;
+    (void)value;
+    (void)size;
+    return CL_PROFILING_INFO_NOT_AVAILABLE;
+}
+
+EXPORT cl_int CL_API_CALL clReleaseEvent(cl_event event)
+{
+    (void)event;
+    return CL_SUCCESS;
+}

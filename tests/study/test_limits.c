@@ -84,8 +84,11 @@ static void check_read(const char *name, uint32_t vector)
 START_TEST(reads_sum_everything_once)
 {
     if (!pn_device_caps(device)->is_ref) {
-        check_read("limits_read_wide", 16);
-        check_read("limits_read_lanes", 4);
+        check_read("limits_read_beside1", 1);
+        check_read("limits_read_beside4", 4);
+        check_read("limits_read_runs4", 4);
+        check_read("limits_read_runs8", 8);
+        check_read("limits_read_runs16", 16);
     }
 }
 END_TEST
@@ -96,7 +99,7 @@ static void check_fma(const char *name, int lanes)
     enum { ROUNDS = 50 };
     double wanted = 0;
     for (int item = 0; item < ITEMS; item++) {
-        for (int chain = 0; chain < 8; chain++) {
+        for (int chain = 0; chain < 12; chain++) {
             double x = chain + (item & 7);
             for (int i = 0; i < ROUNDS; i++) {
                 x = x * 0.999 + 0.001;
@@ -113,8 +116,10 @@ static void check_fma(const char *name, int lanes)
 START_TEST(multiplications_are_all_done)
 {
     if (!pn_device_caps(device)->is_ref) {
-        check_fma("limits_fma_wide", 16);
-        check_fma("limits_fma_lanes", 4);
+        check_fma("limits_fma1", 1);
+        check_fma("limits_fma4", 4);
+        check_fma("limits_fma8", 8);
+        check_fma("limits_fma16", 16);
     }
 }
 END_TEST

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The self-test: right kernels pass, a wrong one and one that does not build are named. */
+#include "device/device.h"
 #include "pencl/pencl.h"
 #include "support/devices.h"
 #include "support/folder.h"
@@ -87,6 +88,24 @@ START_TEST(right_kernels_pass)
 }
 END_TEST
 
+/* Only a run over everything leaves a verdict. */
+START_TEST(the_verdict_is_known_later)
+{
+    seen s;
+    setenv("PENCL_CACHE", test_path(folder, "cache"), 1);
+    run(&s, "softmax", "", "softmax.cl");
+    pencl_ctx *ctx = pencl_ctx_new();
+    pencl_device *device = test_device(ctx);
+    ck_assert_int_eq(pencl_selftest_known(device), PENCL_SELFTEST_NOT_RUN);
+    if (!pn_device_caps(device)->is_ref) {
+        pn_device_judge(device, "selftest", "1 of 9 runs differ");
+        ck_assert_int_eq(pencl_selftest_known(device), PENCL_SELFTEST_FAILED);
+    }
+    pencl_device_close(device);
+    pencl_ctx_free(ctx);
+}
+END_TEST
+
 static int on_ref(void)
 {
     const char *name = getenv("PENCL_TEST_DEVICE");
@@ -142,6 +161,7 @@ Suite *suite_study_selftest(void)
     tcase_set_timeout(tc, 300);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, right_kernels_pass);
+    tcase_add_test(tc, the_verdict_is_known_later);
     tcase_add_test(tc, a_wrong_kernel_is_named);
     tcase_add_test(tc, a_kernel_that_does_not_build_is_named);
     tcase_add_test(tc, an_unknown_operation_is_refused);

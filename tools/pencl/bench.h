@@ -10,6 +10,8 @@
 typedef struct bench_settings {
     model_settings use;
     bench_files files;
+    const char *presets; /* instead of a model; lists "a,b" */
+    const char *quants;  /* NULL: the default */
     const char *op;
     const char *prompts; /* lists "512,1024"; NULL: the default */
     const char *gens;
@@ -19,6 +21,9 @@ typedef struct bench_settings {
     int64_t rounds;
     double seconds;
     bool no_limits;
+    bool profile;
+    const char *predict; /* a file of limits, or "measured"; or NULL */
+    double sustain;      /* seconds; 0: not asked for */
     bool json;
     bool jsonl;
     bool csv;
@@ -33,17 +38,29 @@ typedef struct bench_limits {
     pencl_limits after;
 } bench_limits;
 
-/* One test on one device. */
+/* A model that has no file. */
+typedef struct bench_preset {
+    char name[32];
+    pencl_dtype dtype;
+} bench_preset;
+
+/* One test of one model on one device. */
 typedef struct bench_row {
-    size_t device; /* in bench_rows.devices */
+    size_t device;       /* in bench_rows.devices */
+    bench_preset preset; /* no name: the file */
     pencl_bench_options how;
+    bool may_halve; /* its size is a default, which a slow device cannot keep to */
+    int halved;
     pencl_bench_result result;
     int64_t threads; /* worker threads of a CPU device; 0 on others */
     double load_ms;
-    uint64_t memory; /* bytes, of the device */
+    uint64_t memory;    /* bytes, of the device */
+    double weights_gbs; /* reading as many bytes as the weights have; 0: not measured */
     pencl_device_info on;
     pencl_model_info model;
-    char hash[PENCL_HASH_TEXT]; /* of the file; "" for none */
+    pencl_selftest_verdict selftest;
+    char hash[PENCL_HASH_TEXT];   /* of the file; "" for none */
+    char digest[PENCL_HASH_TEXT]; /* of what it says; the same */
 } bench_row;
 
 typedef struct bench_rows {
@@ -60,11 +77,16 @@ void bench_rows_free(bench_rows *rows);
 
 /* ---- bench_run.c ---- */
 
-/* Called with each row that has all its rounds, or all that there was time for. */
-typedef void bench_done(void *user, const bench_rows *rows, const bench_row *row);
-/* Measures all rows in rounds of alternating order. After a failure or Ctrl-C the rows that have
- * samples are still reported; an exit status. */
-int bench_run(bench_rows *rows, const bench_settings *s, bench_done *done, void *user);
+/* Takes a record over. */
+typedef void bench_take(void *user, json_t *record);
+/* Measures all rows in rounds of alternating order; each that has samples becomes a record, also
+ * after a failure or Ctrl-C. An exit status. */
+int bench_run(bench_rows *rows, const bench_settings *s, bench_take *take, void *user);
+
+/* ---- bench_ops.c ---- */
+
+/* Measures the operations; an exit status. */
+int bench_run_ops(const bench_settings *s, bench_take *take, void *user);
 
 /* ---- bench_record.c ---- */
 

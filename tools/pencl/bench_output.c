@@ -173,6 +173,7 @@ static const char *const columns[] = {
     "limits.after.read_gbs",
     "limits.after.fma_gflops",
     "limits.after.launch_us",
+    "weights_gbs",
     "bytes_per_token",
     "flops_per_token",
     "bandwidth_share",

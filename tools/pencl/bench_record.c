@@ -54,7 +54,7 @@ static void add_setting(json_t *to, const bench_rows *rows, const bench_row *row
     set(to, "cpu_info", json_text(rows->host.cpu));
     set(to, "gpu_info", json_text(row->on.type == PENCL_DEVICE_GPU ? row->on.name : ""));
     set(to, "backends", json_string(row->on.type == PENCL_DEVICE_REF ? "ref" : "OpenCL"));
-    set(to, "model_filename", json_text(m->path));
+    set(to, "model_filename", json_text(m->path[0] != '\0' ? m->path : m->name));
     set(to, "model_type", json_text(model_type(row, type, sizeof type)));
     set_whole(to, "model_size", (double)m->file_bytes);
     set_whole(to, "model_n_params", (double)m->n_params);
@@ -124,8 +124,9 @@ static json_t *limits_json(const pencl_limits *l)
     set(to, "read_gbs", json_real(l->read_gbs));
     set_whole(to, "read_bytes", (double)l->read_bytes);
     set(to, "fma_gflops", json_real(l->fma_gflops));
-    set(to, "fma_half_gflops", json_null());
-    set(to, "dot8_gops", json_null());
+    set(to, "fma_half_gflops",
+        l->fma_half_gflops > 0 ? json_real(l->fma_half_gflops) : json_null());
+    set(to, "dot8_gops", l->dot8_gops > 0 ? json_real(l->dot8_gops) : json_null());
     set(to, "launch_us", json_real(l->launch_us));
     return to;
 }
@@ -177,8 +178,9 @@ static json_t *choices_json(const pencl_bench_result *r)
     return to;
 }
 
-static void add_shares(json_t *to, const pencl_bench_result *r, const bench_limits *l)
+static void add_shares(json_t *to, const bench_row *row, const bench_limits *l)
 {
+    const pencl_bench_result *r = &row->result;
     const bool known = l->measured;
     const double gbs = r->bytes_per_token * r->median_ts / 1e9;
     const double gflops = r->flops_per_token * r->median_ts / 1e9;
@@ -190,21 +192,69 @@ static void add_shares(json_t *to, const pencl_bench_result *r, const bench_limi
     set(to, "flops_share", known ? number(gflops / l->before.fma_gflops) : json_null());
     set(to, "flops_divisor", json_string("fma_gflops"));
     set(to, "cached", json_boolean(r->cached));
+    set(to, "weights_gbs", row->weights_gbs > 0 ? json_real(row->weights_gbs) : json_null());
 }
 
-static void add_flags(json_t *to, const pencl_bench_result *r)
+static void add_flags(json_t *to, const bench_row *row, const bench_limits *l)
 {
+    char reasons[PENCL_BENCH_REASONS][PENCL_BENCH_REASON];
+    const int n = pencl_bench_unstable(reasons, &row->result, l->measured ? &l->before : NULL,
+                                       l->measured ? &l->after : NULL);
     json_t *flags = json_array();
-    if (r->cached) {
-        json_array_append_new(flags, json_string("cached"));
+    json_t *why = json_array();
+    const struct flag {
+        const char *name;
+        bool set;
+    } all[] = {
+        {"short", row->halved != 0},
+        {"cached", row->result.cached != 0},
+        {"unstable", n > 0},
+        {"self-test failed", row->selftest == PENCL_SELFTEST_FAILED}, /* gets no rank */
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i].set) {
+            json_array_append_new(flags, json_string(all[i].name));
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        json_array_append_new(why, json_string(reasons[i]));
     }
     set(to, "flags", flags);
-    set(to, "unstable", json_array());
+    set(to, "unstable", why);
+}
+
+/* ---- sensors ---- */
+
+/* {"before", "after"}: of the first round and the last one; null when no sensor tells. */
+static json_t *pair(double before, double after)
+{
+    return isnan(before)
+               ? json_null()
+               : json_pack("{s:o, s:o}", "before", number(before), "after", number(after));
+}
+
+static void add_sensors(json_t *to, const pencl_bench_result *r)
+{
+    const pencl_bench_round_info *first = &r->rounds[0];
+    const pencl_bench_round_info *last = &r->rounds[r->n_rounds - 1];
+    double watts = 0;
+    for (int i = 0; i < r->n_rounds; i++) {
+        watts += r->rounds[i].watts / r->n_rounds;
+    }
+    set(to, "clock_mhz", pair(first->clock_mhz[0], last->clock_mhz[1]));
+    set(to, "temperature_c", pair(first->temperature_c[0], last->temperature_c[1]));
+    set(to, "power",
+        r->power == NULL ? json_null()
+                         : json_pack("{s:o, s:o, s:s}", "watts", number(watts), "idle_watts",
+                                     number(r->idle_watts), "source", r->power));
+    set(to, "joules_per_token",
+        r->power == NULL ? json_null() : number((watts - r->idle_watts) / r->median_ts));
 }
 
 json_t *bench_record(const bench_rows *rows, const bench_row *row, const bench_settings *s)
 {
     const pencl_bench_result *r = &row->result;
+    static const char *const verdicts[] = {"not run", "passed", "failed"};
     const char *passes = getenv("PENCL_PASSES");
     json_t *to = json_object();
     add_setting(to, rows, row);
@@ -214,16 +264,13 @@ json_t *bench_record(const bench_rows *rows, const bench_row *row, const bench_s
     set(to, "version", json_string(PENCL_VERSION));
     set_whole(to, "n_parallel", (double)r->batch);
     set(to, "model_sha", text_or_null(row->hash));
-    set(to, "preset", json_null());
+    set(to, "preset", text_or_null(row->preset.name));
     set(to, "quant", json_text(row->model.file_type));
     set(to, "device", device_json(&row->on));
     set(to, "host", host_json(&rows->host, &row->on));
-    set(to, "clock_mhz", json_null());
-    set(to, "temperature_c", json_null());
-    set(to, "power", json_null());
-    set(to, "joules_per_token", json_null());
+    add_sensors(to, r);
     add_limits(to, &rows->limits[row->device]);
-    add_shares(to, r, &rows->limits[row->device]);
+    add_shares(to, row, &rows->limits[row->device]);
     set(to, "load_ms", json_real(row->load_ms));
     set(to, "first_token_ms", json_real(r->first_ms));
     set_whole(to, "memory_bytes", (double)row->memory);
@@ -231,13 +278,13 @@ json_t *bench_record(const bench_rows *rows, const bench_row *row, const bench_s
     set(to, "passes", json_text(passes != NULL && *passes != '\0' ? passes : "all"));
     set(to, "tuning", json_string("default"));
     set(to, "candidates", choices_json(r));
-    set(to, "selftest", json_string("not run"));
-    set(to, "tokens_digest", json_null());
+    set(to, "selftest", json_string(verdicts[row->selftest]));
+    set(to, "tokens_digest", text_or_null(row->digest));
     set(to, "median_ts", json_real(r->median_ts));
     set(to, "ci95_ts", json_pack("[f, f]", r->ci95_ts[0], r->ci95_ts[1]));
     set_whole(to, "median_ns", r->median_ns);
     set(to, "rounds", rounds_json(r));
-    add_flags(to, r);
+    add_flags(to, row, &rows->limits[row->device]);
     return to;
 }
 

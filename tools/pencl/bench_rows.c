@@ -11,12 +11,19 @@ enum { LIST_MAX = 16, MOST_TOKENS = 1 << 24, MOST_BATCH = 256 };
 typedef struct list {
     int64_t items[LIST_MAX];
     int n;
+    bool is_default;
 } list;
 
-/* "512,1024" */
-static int read_list(list *out, const char *name, const char *text, int64_t least, int64_t most)
+/* "512,1024"; `text` NULL: the default. */
+static int read_list(list *out,
+                     const char *name,
+                     const char *text,
+                     const char *otherwise,
+                     int64_t least,
+                     int64_t most)
 {
-    *out = (list){{0}, 0};
+    *out = (list){.is_default = text == NULL};
+    text = text != NULL ? text : otherwise;
     for (const char *at = text; at != NULL; at = strchr(at, ','), at += at != NULL) {
         char number[24] = "";
         const size_t length = strcspn(at, ",");
@@ -39,60 +46,135 @@ static int read_list(list *out, const char *name, const char *text, int64_t leas
 }
 
 typedef struct lists {
+    bench_preset presets[LIST_MAX]; /* with their types; one without a name for the file */
+    int n_presets;
     list prompts;
     list gens;
     list depths;
     list batches;
 } lists;
 
+/* The next word of "a,b"; false behind the last. */
+static bool next_word(char *to, size_t room, const char **at)
+{
+    const size_t n = strcspn(*at, ",");
+    snprintf(to, room, "%.*s", (int)n, *at);
+    *at += n + ((*at)[n] == ',');
+    return n > 0;
+}
+
+static bool is_preset(const char *name)
+{
+    int i = 0;
+    while (pencl_preset_name(i) != NULL && strcmp(pencl_preset_name(i), name) != 0) {
+        i++;
+    }
+    return pencl_preset_name(i) != NULL;
+}
+
+static int refuse_preset(const char *name)
+{
+    char known[256] = "";
+    for (int i = 0; pencl_preset_name(i) != NULL; i++) {
+        const size_t size = strlen(known);
+        snprintf(known + size, sizeof known - size, "%s%s", i > 0 ? ", " : "",
+                 pencl_preset_name(i));
+    }
+    return usage_error("bench", "--preset: no \"%s\"; there are %s", name, known);
+}
+
+static int add_quant(lists *out, bench_preset preset, const char *quant)
+{
+    static const pencl_dtype types[] = {PENCL_Q4_0, PENCL_Q4_1, PENCL_Q8_0,
+                                        PENCL_F16,  PENCL_BF16, PENCL_F32};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcmp(pencl_dtype_name(types[i]), quant) == 0 && out->n_presets < LIST_MAX) {
+            preset.dtype = types[i];
+            out->presets[out->n_presets++] = preset;
+            return EXIT_DONE;
+        }
+    }
+    return usage_error("bench",
+                       out->n_presets == LIST_MAX
+                           ? "--preset: more than %d models"
+                           : "--quant takes q4_0, q4_1, q8_0, f16, bf16 and f32",
+                       LIST_MAX);
+}
+
+static int read_presets(lists *out, const bench_settings *s)
+{
+    bench_preset preset = {.name = ""};
+    out->n_presets = s->presets == NULL;
+    out->presets[0] = preset;
+    for (const char *at = s->presets;
+         at != NULL && next_word(preset.name, sizeof preset.name, &at);) {
+        const char *quant = s->quants != NULL ? s->quants : "q8_0";
+        char word[16];
+        if (!is_preset(preset.name)) {
+            return refuse_preset(preset.name);
+        }
+        while (next_word(word, sizeof word, &quant)) {
+            const int status = add_quant(out, preset, word);
+            if (status != EXIT_DONE) {
+                return status;
+            }
+        }
+    }
+    return EXIT_DONE;
+}
+
 static int read_lists(lists *out, const bench_settings *s)
 {
-    int status = read_list(&out->prompts, "-p/--n-prompt", s->prompts != NULL ? s->prompts : "512",
-                           0, MOST_TOKENS);
+    int status = read_presets(out, s);
     if (status == EXIT_DONE) {
-        status =
-            read_list(&out->gens, "-n/--n-gen", s->gens != NULL ? s->gens : "128", 0, MOST_TOKENS);
+        status = read_list(&out->prompts, "-p/--n-prompt", s->prompts, "512", 0, MOST_TOKENS);
     }
     if (status == EXIT_DONE) {
-        status =
-            read_list(&out->depths, "--depth", s->depths != NULL ? s->depths : "0", 0, MOST_TOKENS);
+        status = read_list(&out->gens, "-n/--n-gen", s->gens, "128", 0, MOST_TOKENS);
     }
     if (status == EXIT_DONE) {
-        status = read_list(&out->batches, "--batch", s->batches != NULL ? s->batches : "1", 1,
-                           MOST_BATCH);
+        status = read_list(&out->depths, "--depth", s->depths, "0", 0, MOST_TOKENS);
+    }
+    if (status == EXIT_DONE) {
+        status = read_list(&out->batches, "--batch", s->batches, "1", 1, MOST_BATCH);
     }
     return status;
 }
 
-static bool add_row(bench_rows *to, size_t device, const pencl_bench_options *how)
+static bool
+add_row(bench_rows *to, const bench_row *base, const pencl_bench_options *how, const list *from)
 {
     bench_row *rows = realloc(to->rows, (to->n + 1) * sizeof *rows);
     if (rows == NULL) {
         return false;
     }
     to->rows = rows;
-    rows[to->n++] = (bench_row){.device = device, .how = *how};
+    rows[to->n] = *base;
+    rows[to->n].how = *how;
+    rows[to->n++].may_halve = from->is_default;
     return true;
 }
 
 /* The prompt tests, then the tests of generation. */
-static bool add_tests(bench_rows *to, size_t device, const lists *l, pencl_bench_options how)
+static bool
+add_tests(bench_rows *to, const bench_row *base, const lists *l, pencl_bench_options how)
 {
     bool ok = true;
     for (int i = 0; ok && i < l->prompts.n; i++) {
         how.n_prompt = l->prompts.items[i];
         how.n_gen = 0;
-        ok = how.n_prompt == 0 || add_row(to, device, &how);
+        ok = how.n_prompt == 0 || add_row(to, base, &how, &l->prompts);
     }
     for (int i = 0; ok && i < l->gens.n; i++) {
         how.n_prompt = 0;
         how.n_gen = l->gens.items[i];
-        ok = how.n_gen == 0 || add_row(to, device, &how);
+        ok = how.n_gen == 0 || add_row(to, base, &how, &l->gens);
     }
     return ok;
 }
 
-static bool add_device(bench_rows *to, size_t device, const lists *l, const bench_settings *s)
+static bool
+add_model(bench_rows *to, const bench_row *base, const lists *l, const bench_settings *s)
 {
     pencl_bench_options how = PENCL_BENCH_OPTIONS_INIT;
     bool ok = true;
@@ -105,7 +187,7 @@ static bool add_device(bench_rows *to, size_t device, const lists *l, const benc
         for (int d = 0; ok && d < l->depths.n; d++) {
             how.batch = l->batches.items[b];
             how.depth = l->depths.items[d];
-            ok = add_tests(to, device, l, how);
+            ok = add_tests(to, base, l, how);
         }
     }
     return ok;
@@ -113,7 +195,7 @@ static bool add_device(bench_rows *to, size_t device, const lists *l, const benc
 
 int bench_rows_make(bench_rows *out, const bench_settings *s)
 {
-    lists l;
+    lists l = {0};
     *out = (bench_rows){0};
     int status = read_lists(&l, s);
     if (status == EXIT_DONE) {
@@ -126,7 +208,10 @@ int bench_rows_make(bench_rows *out, const bench_settings *s)
     out->limits = calloc(out->devices.n, sizeof *out->limits);
     bool ok = out->limits != NULL;
     for (size_t i = 0; ok && i < out->devices.n; i++) {
-        ok = add_device(out, i, &l, s);
+        for (int k = 0; ok && k < l.n_presets; k++) {
+            const bench_row base = {.device = i, .preset = l.presets[k]};
+            ok = add_model(out, &base, &l, s);
+        }
     }
     if (!ok) {
         say("%s", pencl_status_text(PENCL_E_NOMEM));

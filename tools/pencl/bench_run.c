@@ -8,14 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SAMPLE_SECONDS 8.0 /* no longer, unless the size of the test was asked for */
+
 typedef struct runner {
     bench_rows *rows;
     const bench_settings *s;
     bench_settings here; /* with the device that is open */
     work w;
     bool open;
-    bool *failed; /* of each row */
-    size_t device;
+    bool *failed;  /* of each row */
+    size_t device; /* of `open` */
+    bench_preset preset;
     size_t steps; /* rows by rounds: done, and all */
     size_t all;
     double start; /* ms */
@@ -67,27 +70,49 @@ static int measure_limits(runner *r, bool before)
     return EXIT_DONE;
 }
 
-static int leave(runner *r)
+/* Towards another row's device, or NULL at the end. */
+static int leave(runner *r, const bench_row *next)
 {
-    int status = r->open ? measure_limits(r, false) : EXIT_DONE;
+    int status = EXIT_DONE;
+    if (r->open && (next == NULL || next->device != r->device)) {
+        status = measure_limits(r, false);
+    }
     work_close(&r->w);
     r->open = false;
     return status;
 }
 
-static int enter(runner *r, size_t device)
+static int open_model(runner *r, const bench_row *row)
 {
-    if (r->open && r->device == device) {
+    if (row->preset.name[0] == '\0') {
+        return work_model(&r->w, "bench", &r->here.use);
+    }
+    int status = work_device(&r->w, &r->here.use.on);
+    const double start = now_ms();
+    const pencl_model_options options = {.progress = work_loading, .user = &r->w};
+    if (status == EXIT_DONE && pencl_model_preset(&r->w.model, r->w.device, row->preset.name,
+                                                  row->preset.dtype, &options) != PENCL_OK) {
+        status = work_failed(&r->w);
+    }
+    r->w.load_ms = now_ms() - start;
+    return status;
+}
+
+static int enter(runner *r, const bench_row *row)
+{
+    if (r->open && r->device == row->device && r->preset.dtype == row->preset.dtype &&
+        strcmp(r->preset.name, row->preset.name) == 0) {
         return EXIT_DONE;
     }
-    int status = leave(r);
+    int status = leave(r, row);
     if (status != EXIT_DONE) {
         return status;
     }
     r->here = *r->s;
-    r->here.use.on.device = r->rows->devices.ids[device];
-    r->device = device;
-    status = work_model(&r->w, "bench", &r->here.use);
+    r->here.use.on.device = r->rows->devices.ids[row->device];
+    r->device = row->device;
+    r->preset = row->preset;
+    status = open_model(r, row);
     if (status == EXIT_DONE) {
         r->open = true;
         status = measure_limits(r, true);
@@ -116,36 +141,79 @@ static void describe(bench_row *row, const work *w)
     row->on = *pencl_device_describe(w->device);
     row->model = *pencl_model_describe(w->model);
     row->threads = threads_of(w);
+    row->selftest = pencl_selftest_known(w->device);
     row->load_ms = row->load_ms > 0 ? row->load_ms : w->load_ms;
 }
 
-/* The file's hash, taken once. */
-static int hash(bench_row *row, bench_rows *rows, const work *w)
+/* Hashes of the file and of what it says; each taken once, of the latter one a device. */
+static int take_hashes(bench_row *row, const bench_rows *rows, const work *w)
 {
-    for (size_t i = 0; i < rows->n && row->hash[0] == '\0'; i++) {
-        if (strcmp(rows->rows[i].model.path, row->model.path) == 0) {
-            memcpy(row->hash, rows->rows[i].hash, sizeof row->hash);
+    if (row->model.path[0] == '\0' || row->digest[0] != '\0') {
+        return EXIT_DONE; /* a preset; or known */
+    }
+    for (size_t i = 0; i < rows->n; i++) {
+        const bench_row *other = &rows->rows[i];
+        if (other->hash[0] != '\0') {
+            memcpy(row->hash, other->hash, sizeof row->hash);
+        }
+        if (other->digest[0] != '\0' && other->device == row->device) {
+            memcpy(row->digest, other->digest, sizeof row->digest);
         }
     }
     if (row->hash[0] == '\0' && pencl_file_hash(row->hash, w->ctx, row->model.path) != PENCL_OK) {
         return work_failed(w);
+    }
+    if (row->digest[0] == '\0' &&
+        pencl_bench_digest(row->digest, w->model, w->on->matmul) != PENCL_OK) {
+        return work_failed(w);
+    }
+    return EXIT_DONE;
+}
+
+/* How fast the device reads as much as the weights are, once a model. */
+static int read_weights(const runner *r, bench_row *row)
+{
+    if (!r->rows->limits[row->device].measured || row->weights_gbs > 0) {
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < r->rows->n; i++) {
+        const bench_row *other = &r->rows->rows[i];
+        if (other->device == row->device && other->weights_gbs > 0 &&
+            other->model.file_bytes == row->model.file_bytes) {
+            row->weights_gbs = other->weights_gbs;
+            return EXIT_DONE;
+        }
+    }
+    if (pencl_device_measure_reads(&row->weights_gbs, r->w.device, row->model.file_bytes) !=
+        PENCL_OK) {
+        return work_failed(&r->w);
     }
     return EXIT_DONE;
 }
 
 static int measure(runner *r, bench_row *row, int64_t round)
 {
-    int status = enter(r, row->device);
+    int status = enter(r, row);
     if (status != EXIT_DONE) {
         return status;
     }
     describe(row, &r->w);
-    status = hash(row, r->rows, &r->w);
+    show(r, row, round);
+    status = take_hashes(row, r->rows, &r->w);
+    if (status == EXIT_DONE) {
+        status = read_weights(r, row);
+    }
     if (status != EXIT_DONE) {
         return status;
     }
-    show(r, row, round);
-    pencl_status st = pencl_bench_round(&row->result, r->w.model, &row->how);
+    pencl_status st = PENCL_OK;
+    if (row->may_halve) {
+        st = pencl_bench_shorten(&row->how, &row->halved, r->w.model, SAMPLE_SECONDS);
+        row->may_halve = false;
+    }
+    if (st == PENCL_OK) {
+        st = pencl_bench_round(&row->result, r->w.model, &row->how);
+    }
     wipe(r);
     row->memory = pencl_device_peak_bytes(r->w.device);
     return st == PENCL_OK ? EXIT_DONE : work_failed(&r->w);
@@ -166,11 +234,11 @@ static int run_rounds(runner *r)
             status = status == EXIT_DONE ? one : status;
         }
     }
-    const int last = leave(r);
+    const int last = leave(r, NULL);
     return interrupted() ? EXIT_FAILED : status == EXIT_DONE ? last : status;
 }
 
-int bench_run(bench_rows *rows, const bench_settings *s, bench_done *done, void *user)
+int bench_run(bench_rows *rows, const bench_settings *s, bench_take *take, void *user)
 {
     runner r = {.rows = rows, .s = s, .all = rows->n * (size_t)s->rounds, .start = now_ms()};
     r.failed = calloc(rows->n, sizeof *r.failed);
@@ -181,7 +249,7 @@ int bench_run(bench_rows *rows, const bench_settings *s, bench_done *done, void 
     const int status = run_rounds(&r);
     for (size_t i = 0; i < rows->n; i++) {
         if (rows->rows[i].result.n_samples > 0) {
-            done(user, rows, &rows->rows[i]);
+            take(user, bench_record(rows, &rows->rows[i], s));
         }
     }
     free(r.failed);

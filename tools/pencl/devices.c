@@ -68,6 +68,16 @@ static json_t *missing_json(const pencl_device_info *d)
     return names;
 }
 
+/* What the device lacks is null. */
+static json_t *limits_json(const pencl_limits *l)
+{
+    return json_pack("{s:f, s:I, s:f, s:o, s:o, s:f}", "read_gbs", l->read_gbs, "read_bytes",
+                     (json_int_t)l->read_bytes, "fma_gflops", l->fma_gflops, "fma_half_gflops",
+                     l->fma_half_gflops > 0 ? json_real(l->fma_half_gflops) : json_null(),
+                     "dot8_gops", l->dot8_gops > 0 ? json_real(l->dot8_gops) : json_null(),
+                     "launch_us", l->launch_us);
+}
+
 static json_t *device_json(const devices_shown *s, size_t i)
 {
     char id[64];
@@ -92,11 +102,7 @@ static json_t *device_json(const devices_shown *s, size_t i)
     }
     json_decref(more);
     if (device != NULL && s->limits != NULL && s->limits[i].read_gbs > 0) {
-        const pencl_limits *l = &s->limits[i];
-        json_object_update_new(device,
-                               json_pack("{s:f, s:I, s:f, s:f}", "read_gbs", l->read_gbs,
-                                         "read_bytes", (json_int_t)l->read_bytes, "fma_gflops",
-                                         l->fma_gflops, "launch_us", l->launch_us));
+        json_object_update_new(device, limits_json(&s->limits[i]));
     }
     return device;
 }
@@ -158,6 +164,20 @@ static void print_abilities(const pencl_device_info *d)
     printf("%s\n", between[0] == '\0' ? " nothing" : "");
 }
 
+static void print_limits(const pencl_limits *l)
+{
+    char bytes[32];
+    printf("     measured: reads %.1f GB/s (over %s), multiplies and adds %.1f GFLOP/s",
+           l->read_gbs, bytes_text(bytes, sizeof bytes, l->read_bytes), l->fma_gflops);
+    if (l->fma_half_gflops > 0) {
+        printf(" (half: %.1f)", l->fma_half_gflops);
+    }
+    if (l->dot8_gops > 0) {
+        printf(", products of bytes %.1f GOP/s", l->dot8_gops);
+    }
+    printf(", starts a kernel in %.1f us\n", l->launch_us);
+}
+
 static void print_device(const devices_shown *s, size_t i)
 {
     char id[64];
@@ -175,11 +195,7 @@ static void print_device(const devices_shown *s, size_t i)
         print_abilities(d);
     }
     if (s->limits != NULL && s->limits[i].read_gbs > 0) {
-        const pencl_limits *l = &s->limits[i];
-        printf("     measured: reads %.1f GB/s (over %s), multiplies and adds %.1f GFLOP/s, starts "
-               "a kernel in %.1f us\n",
-               l->read_gbs, bytes_text(memory, sizeof memory, l->read_bytes), l->fma_gflops,
-               l->launch_us);
+        print_limits(&s->limits[i]);
     }
 }
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a model says, in 32 digits: devices that agree on it computed the same model. */
+#include "study/bench.h"
+
+#include "base/store.h"
+
+enum { PROMPT = 16, DRAWN = 16 };
+
+/* Ties go to the lowest id. */
+static int32_t likeliest(const float *logits, int64_t n)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++) {
+        best = logits[i] > logits[best] ? i : best;
+    }
+    return (int32_t)best;
+}
+
+static pencl_status draw(int32_t drawn[DRAWN], pn_bench *b)
+{
+    const float *logits = NULL;
+    const int64_t n = b->session->lm->metadata.vocab_size;
+    PENCL_TRY(pencl_session_feed(&logits, b->session, b->tokens, PROMPT, PENCL_LOGITS_LAST));
+    for (int i = 0; i < DRAWN; i++) {
+        drawn[i] = likeliest(logits, n);
+        if (i + 1 < DRAWN) {
+            PENCL_TRY(pencl_session_feed(&logits, b->session, &drawn[i], 1, PENCL_LOGITS_LAST));
+        }
+    }
+    return PENCL_OK;
+}
+
+pencl_status pencl_bench_digest(char out[PENCL_HASH_TEXT], pencl_model *model, const char *matmul)
+{
+    pencl_lm *lm = pencl_model_lm(model);
+    const pencl_bench_options o = {
+        .n_prompt = PROMPT + DRAWN, .batch = 1, .samples = 1, .matmul = matmul};
+    int32_t drawn[DRAWN];
+    unsigned char bytes[4 * DRAWN]; /* little-endian, so that every machine hashes the same */
+    pn_bench b;
+    pn_error_clear(lm->ctx);
+    pencl_status st = pn_bench_open(&b, lm, &o);
+    if (st == PENCL_OK) {
+        st = draw(drawn, &b);
+    }
+    pn_bench_close(&b);
+    for (int i = 0; st == PENCL_OK && i < 4 * DRAWN; i++) {
+        bytes[i] = (unsigned char)((uint32_t)drawn[i / 4] >> 8 * (i % 4));
+    }
+    if (st == PENCL_OK) {
+        pn_hash_hex(out, bytes, sizeof bytes);
+    }
+    return st;
+}
