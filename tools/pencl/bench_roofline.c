@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 480, HEIGHT = 350, LEFT = 52, RIGHT = 12, TOP = 14, BOTTOM = 44, COLOURS = 6 };
+enum { WIDTH = 480, HEIGHT = 350, LEFT = 52, RIGHT = 22, TOP = 14, BOTTOM = 44, COLOURS = 6 };
 
 typedef struct area {
     double x[2]; /* log10 of operations a byte: from, to */
