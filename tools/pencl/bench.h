@@ -77,6 +77,10 @@ void bench_rows_free(bench_rows *rows);
 
 /* ---- bench_run.c ---- */
 
+/* The file of the settings on their device, or a preset; an exit status, closed in any case. */
+int bench_open(work *w, const bench_settings *s, const bench_preset *preset);
+bool bench_preset_same(const bench_preset *a, const bench_preset *b);
+
 /* Takes a record over. */
 typedef void bench_take(void *user, json_t *record);
 /* Measures all rows in rounds of alternating order; each that has samples becomes a record, also

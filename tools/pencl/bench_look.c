@@ -33,15 +33,24 @@ look_at_device(const bench_rows *rows, size_t device, const bench_settings *s, j
 {
     bench_settings here = *s;
     work w = {0};
+    const bench_row *last = NULL;
+    int status = EXIT_DONE;
     here.use.on.device = rows->devices.ids[device];
-    int status = work_model(&w, "bench", &here.use);
-    interrupt_catch(NULL);
     for (size_t i = 0; i < rows->n && status == EXIT_DONE && !interrupted(); i++) {
         const bench_row *row = &rows->rows[i];
-        if (row->device == device) {
+        if (row->device != device) {
+            continue;
+        }
+        if (last == NULL || !bench_preset_same(&last->preset, &row->preset)) {
+            work_close(&w);
+            status = bench_open(&w, &here, &row->preset);
+            interrupt_catch(NULL);
+        }
+        if (status == EXIT_DONE) {
             status = chosen(s)(&w, row, &here, to);
             fflush(stdout);
         }
+        last = row;
     }
     work_close(&w);
     return status;

@@ -49,6 +49,29 @@ static void wipe(const runner *r)
     }
 }
 
+/* ---- models ---- */
+
+int bench_open(work *w, const bench_settings *s, const bench_preset *preset)
+{
+    if (preset->name[0] == '\0') {
+        return work_model(w, "bench", &s->use);
+    }
+    int status = work_device(w, &s->use.on);
+    const double start = now_ms();
+    const pencl_model_options options = {.progress = work_loading, .user = w};
+    if (status == EXIT_DONE && pencl_model_preset(&w->model, w->device, preset->name, preset->dtype,
+                                                  &options) != PENCL_OK) {
+        status = work_failed(w);
+    }
+    w->load_ms = now_ms() - start;
+    return status;
+}
+
+bool bench_preset_same(const bench_preset *a, const bench_preset *b)
+{
+    return a->dtype == b->dtype && strcmp(a->name, b->name) == 0;
+}
+
 /* ---- the device that is open ---- */
 
 static int measure_limits(runner *r, bool before)
@@ -82,26 +105,9 @@ static int leave(runner *r, const bench_row *next)
     return status;
 }
 
-static int open_model(runner *r, const bench_row *row)
-{
-    if (row->preset.name[0] == '\0') {
-        return work_model(&r->w, "bench", &r->here.use);
-    }
-    int status = work_device(&r->w, &r->here.use.on);
-    const double start = now_ms();
-    const pencl_model_options options = {.progress = work_loading, .user = &r->w};
-    if (status == EXIT_DONE && pencl_model_preset(&r->w.model, r->w.device, row->preset.name,
-                                                  row->preset.dtype, &options) != PENCL_OK) {
-        status = work_failed(&r->w);
-    }
-    r->w.load_ms = now_ms() - start;
-    return status;
-}
-
 static int enter(runner *r, const bench_row *row)
 {
-    if (r->open && r->device == row->device && r->preset.dtype == row->preset.dtype &&
-        strcmp(r->preset.name, row->preset.name) == 0) {
+    if (r->open && r->device == row->device && bench_preset_same(&r->preset, &row->preset)) {
         return EXIT_DONE;
     }
     int status = leave(r, row);
@@ -112,7 +118,7 @@ static int enter(runner *r, const bench_row *row)
     r->here.use.on.device = r->rows->devices.ids[row->device];
     r->device = row->device;
     r->preset = row->preset;
-    status = open_model(r, row);
+    status = bench_open(&r->w, &r->here, &row->preset);
     if (status == EXIT_DONE) {
         r->open = true;
         status = measure_limits(r, true);
