@@ -29,7 +29,7 @@ static const char style[] =
     ".bar i{position:absolute;inset:0 auto 0 0;background:var(--bar)}"
     ".bar b{position:absolute;top:50%;width:5px;height:5px;margin:-2.5px;border-radius:50%;"
     "background:var(--dot)}"
-    ".num{text-align:right;font-variant-numeric:tabular-nums}.bad{color:var(--bad)}"
+    ".num{text-align:right;font-variant-numeric:tabular-nums}.who .bad{color:var(--bad)}"
     "table{border-collapse:collapse;margin:.2rem 0 1rem 1.4rem}"
     "th,td{text-align:left;vertical-align:top;padding:1px 1rem 1px 0;font-weight:normal;"
     "overflow-wrap:anywhere}th{color:var(--soft);white-space:nowrap}"
