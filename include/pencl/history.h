@@ -24,7 +24,8 @@ typedef struct pencl_run {
     double error; /* standard error of the logarithm of `rate`, from samples; 0: unknown */
 } pencl_run;
 /* Of n samples in the order they were taken, at least one, all greater than 0. Neighbours are alike
- * on a busy machine: the error is that of as few samples as are independent. */
+ * on a busy machine: the error is that of as few samples as are independent, and of what all
+ * samples of a run share. */
 PENCL_API pencl_run pencl_run_of(const double *samples, size_t n);
 
 typedef struct pencl_compare_options {

@@ -27,7 +27,7 @@ def run_of(samples):
     correlation = min(max((seen * len(off) + 0.3 * 10) / (len(off) + 10), 0), 0.9)
     independent = max(1, len(off) * (1 - correlation) / (1 + correlation))
     spread = numpy.median(abs(off)) / stats.norm.ppf(0.75)
-    error = spread * math.sqrt(math.pi / 2 / independent) if len(off) > 1 else 0.0
+    error = spread * math.sqrt(math.pi / 2 / independent + 0.25) if len(off) > 1 else 0.0
     return float(numpy.exp(numpy.median(logs))), float(error)
 
 

@@ -280,10 +280,10 @@ static json_t *compare_groups(const comparing *c, const json_t *pair)
     };
     pencl_compare_runs(&r, runs[0], n_was, runs[1], n_is, &how);
     json_t *numbers = json_pack(
-        "{s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:[I, I], s:b, s:I, s:s}", "old_ts", row_rate(first),
-        "new_ts", row_rate(second), "ratio", r.ratio, "low", r.low, "high", r.high, "noise",
-        r.noise, "freedom", r.freedom, "runs", (json_int_t)n_was, (json_int_t)n_is, "alternating",
-        turns, "past", (json_int_t)how.n_past, "verdict", stable ? verdict(&r) : "unstable");
+        "{s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:[I, I], s:b, s:I, s:s}", "old_ts", r.was, "new_ts",
+        r.is, "ratio", r.ratio, "low", r.low, "high", r.high, "noise", r.noise, "freedom",
+        r.freedom, "runs", (json_int_t)n_was, (json_int_t)n_is, "alternating", turns, "past",
+        (json_int_t)how.n_past, "verdict", stable ? verdict(&r) : "unstable");
     json_object_update(to, numbers);
     json_decref(numbers);
     return to;

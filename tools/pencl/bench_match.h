@@ -13,7 +13,7 @@ enum { WHY_ROOM = 512 };
  * depth 0 and 4096"; 0: they may be compared. Fields that one of them has not are no difference:
  * llama-bench knows no device ids. `why` may be NULL. */
 int rows_differ(char why[WHY_ROOM], const json_t *a, const json_t *b);
-/* They are of one model and one test, whatever else differs. */
+/* They are of one model and of as many tokens, whatever else differs. */
 bool rows_are_near(const json_t *a, const json_t *b);
 /* What else may be behind a change: [{"what", "old", "new"}] of driver, version, clock and so on.
  */

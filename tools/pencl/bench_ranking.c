@@ -18,28 +18,12 @@ static double share_of(const json_t *row)
     return row_number(row, row_number(row, "n_gen") > 0 ? "bandwidth_share" : "flops_share");
 }
 
-/* Wrong results have no rank. */
-static bool is_ranked(const json_t *row)
-{
-    return strcmp(row_text(row, "selftest", ""), "failed") != 0;
-}
-
 typedef struct ordered {
     json_t *row;
     size_t group; /* of the same work, in order of appearance */
     size_t at;    /* where it stood */
     double key;
 } ordered;
-
-static bool same_work(const json_t *a, const json_t *b)
-{
-    char x[2][LABEL];
-    char y[2][LABEL];
-    bool one = row_number(a, "model_n_params") == row_number(b, "model_n_params") &&
-               strcmp(row_type(x[0], LABEL, a), row_type(y[0], LABEL, b)) == 0;
-    return (one || strcmp(row_model(x[0], LABEL, a), row_model(y[0], LABEL, b)) == 0) &&
-           strcmp(row_test(x[1], LABEL, a), row_test(y[1], LABEL, b)) == 0;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -62,7 +46,7 @@ static int compare(const void *a, const void *b)
 static double key_of(const json_t *row, const char *by)
 {
     double key = strcmp(by, "ts") == 0 ? row_rate(row) : share_of(row);
-    return !is_ranked(row) ? -2 : isnan(key) ? -1 : key;
+    return !row_is_ranked(row) ? -2 : isnan(key) ? -1 : key;
 }
 
 json_t *bench_sorted(const json_t *rows, const char *by)
@@ -73,7 +57,7 @@ json_t *bench_sorted(const json_t *rows, const char *by)
     for (size_t i = 0; all != NULL && i < n; i++) {
         all[i] = (ordered){json_array_get(rows, i), i, i, key_of(json_array_get(rows, i), by)};
         for (size_t k = 0; k < i; k++) {
-            if (same_work(all[k].row, all[i].row)) {
+            if (row_same_work(all[k].row, all[i].row)) {
                 all[i].group = all[k].group;
                 break;
             }
@@ -114,23 +98,6 @@ static const char *rate_text(char *to, size_t room, const json_t *row)
     return to;
 }
 
-/* What a reader must know before believing a row. */
-static const char *remarks(char *to, size_t room, const json_t *row)
-{
-    char why[LABEL];
-    row_unstable(why, sizeof why, row);
-    snprintf(to, room, "%s%s%s%s%s%s", is_ranked(row) ? "" : "self-test failed; ",
-             row_flag(row, "short") ? "short; " : "",
-             row_flag(row, "cached") ? "in the cache; " : "",
-             strcmp(row_text(row, "mode", "exact"), "exact") != 0 ? "fast; " : "",
-             *why != '\0' ? "unstable: " : "", why);
-    size_t size = strlen(to);
-    if (size > 2 && strcmp(to + size - 2, "; ") == 0) {
-        to[size - 2] = '\0';
-    }
-    return to;
-}
-
 /* The device by its own name: ids such as pocl:0 mean something on their machine only. */
 static const char *device_name(const json_t *row)
 {
@@ -154,7 +121,7 @@ static void print_row(const json_t *row)
            rate_text(rate, sizeof rate, row),
            percent(shares[0], sizeof shares[0], row_number(row, "bandwidth_share")),
            percent(shares[1], sizeof shares[1], row_number(row, "flops_share")), joules,
-           remarks(remark, sizeof remark, row));
+           row_remarks(remark, sizeof remark, row));
 }
 
 void bench_ranking(const json_t *rows)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_MOST = 1 << 28, PATH_PART = 64 };
+enum { FILE_MOST = 1 << 28, PATH_PART = 64, LABEL = 192 };
 
 /* ---- files ---- */
 
@@ -292,6 +292,37 @@ const char *row_unstable(char *to, size_t room, const json_t *row)
     }
     if (to[0] == '\0' && row_flag(row, "unstable")) {
         snprintf(to, room, "unstable");
+    }
+    return to;
+}
+
+bool row_same_work(const json_t *a, const json_t *b)
+{
+    char x[2][LABEL];
+    char y[2][LABEL];
+    bool one = row_number(a, "model_n_params") == row_number(b, "model_n_params") &&
+               strcmp(row_type(x[0], LABEL, a), row_type(y[0], LABEL, b)) == 0;
+    return (one || strcmp(row_model(x[0], LABEL, a), row_model(y[0], LABEL, b)) == 0) &&
+           strcmp(row_test(x[1], LABEL, a), row_test(y[1], LABEL, b)) == 0;
+}
+
+bool row_is_ranked(const json_t *row)
+{
+    return strcmp(row_text(row, "selftest", ""), "failed") != 0;
+}
+
+const char *row_remarks(char *to, size_t room, const json_t *row)
+{
+    char why[LABEL];
+    row_unstable(why, sizeof why, row);
+    snprintf(to, room, "%s%s%s%s%s%s", row_is_ranked(row) ? "" : "self-test failed; ",
+             row_flag(row, "short") ? "short; " : "",
+             row_flag(row, "cached") ? "in the cache; " : "",
+             strcmp(row_text(row, "mode", "exact"), "exact") != 0 ? "fast; " : "",
+             *why != '\0' ? "unstable: " : "", why);
+    size_t size = strlen(to);
+    if (size > 2 && strcmp(to + size - 2, "; ") == 0) {
+        to[size - 2] = '\0';
     }
     return to;
 }

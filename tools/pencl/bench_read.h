@@ -35,5 +35,12 @@ const char *row_device(const json_t *row);                       /* "pocl:0", "A
 const char *row_place(char *to, size_t room, const json_t *row); /* platform, driver */
 /* The reasons for which it is unstable, joined; "" when it is stable. */
 const char *row_unstable(char *to, size_t room, const json_t *row);
+/* What a reader must know before believing a row; "" for nothing. */
+const char *row_remarks(char *to, size_t room, const json_t *row);
+
+/* The same model and test, by whichever program. */
+bool row_same_work(const json_t *a, const json_t *b);
+/* Devices that failed their self-test have no rank. */
+bool row_is_ranked(const json_t *row);
 
 #endif
