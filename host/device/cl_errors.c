@@ -52,7 +52,7 @@ pencl_status
 pn_cl_fail(const pencl_device *d, const char *call, cl_int code, const char *file, int line)
 {
     char room[32];
-    return pn_fail(d->ctx, pn_cl_status(code), code, file, line, "%s: %s on %s (%s, driver %s)%s", call,
-                   pn_cl_error_name(code, room), d->info.id, d->info.name, d->info.driver,
+    return pn_fail(d->ctx, pn_cl_status(code), code, file, line, "%s: %s on %s (%s, driver %s)%s",
+                   call, pn_cl_error_name(code, room), d->info.id, d->info.name, d->info.driver,
                    mend(code));
 }

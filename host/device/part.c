@@ -107,10 +107,8 @@ static uint32_t count_busy(const look *then, const look *now)
 
 static pencl_status measure(bool *keeps, pencl_device *d, uint32_t cores)
 {
-    const pn_kernel_source source = {.file = "limits",
-                                     .name = "limits_fma16",
-                                     .label = "limits/limits_fma16",
-                                     .whole = true};
+    const pn_kernel_source source = {
+        .file = "limits", .name = "limits_fma16", .label = "limits/limits_fma16", .whole = true};
     const size_t one[3] = {1, 1, 1};
     pn_kernel *kernel = NULL;
     pn_buffer *out = NULL;
