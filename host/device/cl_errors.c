@@ -32,9 +32,8 @@ static const char *mend(cl_int code)
     switch (code) {
     case CL_OUT_OF_RESOURCES:
     case CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST:
-        return ": the driver gave up, or the device was reset; try again, with a shorter context, "
-               "or "
-               "on another device";
+        return ": the driver gave up, or the device was reset; try again, with a shorter context "
+               "or on another device";
     case CL_DEVICE_NOT_AVAILABLE:
     case CL_DEVICE_NOT_FOUND:
     case CL_INVALID_COMMAND_QUEUE:
