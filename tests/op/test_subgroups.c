@@ -127,7 +127,7 @@ static int run(const pn_op_def *def, const pn_op_case *row, const char *kernel)
     ck_assert_msg(st == PENCL_OK, "%s, %s: %s", def->name, row->name, pencl_error_text(ctx));
     for (int storage = PN_ALL_PLAIN; storage < PN_STORAGES; storage++) {
         pn_trial trial = {0};
-        if (!pn_case_can_be_stored(&c, (pn_storage)storage)) {
+        if (!pn_case_can_be_stored(&c, device, (pn_storage)storage)) {
             continue;
         }
         st = pn_trial_run(&trial, device, &c, (pn_storage)storage, kernel);
