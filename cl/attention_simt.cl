@@ -17,8 +17,8 @@ GROUP_KERNEL(attention_simt, attention_simt, attention_simt_subgroup)(ATTENTION_
     __local float shared[LANES];
     const int lane = get_local_id(0);
     const int group = get_global_id(1);
-    const int token = get_global_id(0) / LANES / N_HEADS;
-    const int head = get_global_id(0) / LANES % N_HEADS;
+    const int token = GROUP_INDEX / N_HEADS;
+    const int head = GROUP_INDEX % N_HEADS;
     for (int d = lane; d < DIM; d += LANES) {
         query[d] = Q_GET(q, Q_AT(group, token, head, d));
     }

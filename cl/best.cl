@@ -81,7 +81,7 @@ GROUP_REDUCTION(lanes_best, entry, better_of, best_of_subgroup)
 GROUP_KERNEL(best_row, best_lanes, best_subgroup)(ROW_PARAMS)
 {
     __local entry shared[LANES];
-    const int row = get_global_id(0) / LANES;
+    const int row = GROUP_INDEX;
     const int lane = get_local_id(0);
     entry last = no_entry();
     for (int k = 0; k < K; k++) {

@@ -31,7 +31,7 @@ __kernel __attribute__((reqd_work_group_size(64, 1, 1)))
 void cumsum_lanes(ROW_PARAMS)
 {
     __local ACC shared[LANES];
-    const int row = get_global_id(0) / LANES;
+    const int row = GROUP_INDEX;
     const int lane = get_local_id(0);
     const int stretch = (cols + LANES - 1) / LANES;
     const int first = min(lane * stretch, cols);

@@ -25,8 +25,8 @@ matmul_pack(__global const X_T *x,
             const long out_at NORM_PARAMS)
 {
     const uint lane = get_local_id(0);
-    __global float *to = out + out_at + (ulong)(get_global_id(0) / LANES) * COLS * TILE;
-    const uint first = get_global_id(0) / LANES * TILE;
+    __global float *to = out + out_at + (ulong)GROUP_INDEX * COLS * TILE;
+    const uint first = GROUP_INDEX * TILE;
 #ifdef NORM
     __local float shared[LANES];
     for (uint j = 0; j < TILE; j++) {

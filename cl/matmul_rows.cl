@@ -39,7 +39,7 @@ matmul_rows(__global const float *x,
 {
     __local float shared[LANES];
     const uint lane = get_local_id(0);
-    const uint tile = first + get_global_id(0) / LANES;
+    const uint tile = first + GROUP_INDEX;
     const uint token = get_global_id(1);
     weights w;
     uint row;

@@ -130,7 +130,7 @@ GROUP_KERNEL(matmul_simt, matmul_simt, matmul_simt_subgroup)
 {
     __local float4 room[VALUES * TOKENS * HALF];
     const uint lane = get_local_id(0);
-    const uint tile = first + get_global_id(0) / LANES;
+    const uint tile = first + GROUP_INDEX;
     const uint token = get_global_id(1) * TOKENS;
 #ifdef NORM
     __local float shared[LANES];

@@ -5,6 +5,7 @@
  * in local memory, puts the activations beside them, and each lane multiplies 4 rows by 4 tokens. */
 #define W_LANES 4
 #include "lib/parts.clh"
+#include "lib/place.clh"
 #include "lib/weights.clh"
 
 #define F                    float
@@ -140,7 +141,7 @@ matmul_simt_tile(__global const float *x,
     __local float4 panel[STEP * 4];
     __local float4 xs[STEP * X_LINE];
     const uint lane = get_local_id(0);
-    const uint tile = first + get_global_id(0) / LANES;
+    const uint tile = first + GROUP_INDEX;
     const uint token = get_global_id(1) * TOKENS_A_GROUP;
     weights w;
     uint row;

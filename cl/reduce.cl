@@ -75,7 +75,7 @@ GROUP_REDUCTION(lanes_join, ACC, JOIN, SUBGROUP_JOIN)
 GROUP_KERNEL(reduce_row, reduce_lanes, reduce_subgroup)(ROW_PARAMS)
 {
     __local ACC shared[LANES];
-    const int row = get_global_id(0) / LANES;
+    const int row = GROUP_INDEX;
     const int lane = get_local_id(0);
     ACC all = FIRST;
     for (int i = lane; i < cols; i += LANES) {

@@ -18,7 +18,7 @@ static inline float scale_of(float top, float sum)
 GROUP_KERNEL(softmax_row, softmax_lanes, softmax_subgroup)(ROW_PARAMS)
 {
     __local float shared[LANES];
-    const int row = get_global_id(0) / LANES;
+    const int row = GROUP_INDEX;
     const int lane = get_local_id(0);
     float top = -INFINITY;
     for (int i = lane; i < cols; i += LANES) {

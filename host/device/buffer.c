@@ -35,9 +35,10 @@ static pencl_status allocate_device(pn_buffer *b, size_t bytes)
     }
     b->mem = NULL;
     return PN_FAIL_CODE(d->ctx, pn_cl_status(code), code,
-                        "clCreateBuffer: %s: %s: %zu bytes more than the %zu in use, of %" PRIu64,
+                        "clCreateBuffer: %s: %s: %zu bytes more than the %zu in use, of %" PRIu64
+                        "%s",
                         pn_cl_error_name(code, room), d->info.id, bytes, d->memory_now,
-                        d->caps.memory);
+                        d->caps.memory, pn_cl_mend(code));
 }
 
 /* Memory for a buffer that has none. */

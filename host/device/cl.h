@@ -62,6 +62,9 @@ typedef struct pn_cl {
 /* "CL_OUT_OF_RESOURCES"; "CL_ERROR -1234" for codes that no header names. Static text or `room`. */
 const char *pn_cl_error_name(cl_int code, char room[32]);
 
+/* What a user can do about it, ": try again"; "" where nothing is known. */
+const char *pn_cl_mend(cl_int code);
+
 /* E_DEVICE; a failed allocation is E_LIMIT, on the host E_NOMEM. */
 pencl_status pn_cl_status(cl_int code);
 /* Records that status, "clFinish: CL_OUT_OF_RESOURCES on pocl:0 (...): what to do". */

@@ -26,8 +26,7 @@ pencl_status pn_cl_status(cl_int code)
     return code == CL_OUT_OF_HOST_MEMORY ? PENCL_E_NOMEM : PENCL_E_DEVICE;
 }
 
-/* What a user can do about it; "" where nothing is known. */
-static const char *mend(cl_int code)
+const char *pn_cl_mend(cl_int code)
 {
     switch (code) {
     case CL_OUT_OF_RESOURCES:
@@ -53,5 +52,5 @@ pn_cl_fail(const pencl_device *d, const char *call, cl_int code, const char *fil
     char room[32];
     return pn_fail(d->ctx, pn_cl_status(code), code, file, line, "%s: %s on %s (%s, driver %s)%s",
                    call, pn_cl_error_name(code, room), d->info.id, d->info.name, d->info.driver,
-                   mend(code));
+                   pn_cl_mend(code));
 }

@@ -107,8 +107,25 @@ static pencl_status compute(pn_unfused_value *out,
     }
     const pn_ref_operand to = plain_operand(&call->out, out->plain);
     call->def->ref(call, in, &to);
-    out->bound = tol->absolute + tol->relative * largest(out->plain, pn_spec_count(&call->out));
+    out->n = pn_spec_count(&call->out);
+    out->bound = tol->absolute + tol->relative * largest(out->plain, out->n);
     return PENCL_OK;
+}
+
+/* A value as an op reads it: a number may stand for as many as the op wants. */
+static pencl_status
+read_value(pn_ref_operand *out, const pn_unfused *u, const pn_spec *spec, const pn_unfused_value *v)
+{
+    const int64_t n = pn_spec_count(spec);
+    float *all = v->plain;
+    if (v->n == 1 && n > 1) {
+        all = pn_arena_alloc(u->arena, (size_t)n, sizeof *all);
+        for (int64_t i = 0; all != NULL && i < n; i++) {
+            all[i] = *(const float *)v->plain;
+        }
+    }
+    *out = plain_operand(spec, all);
+    return all != NULL ? PENCL_OK : PN_NOMEM(u->plan->ctx);
 }
 
 /* One step of a program; what it takes from steps before brings their bounds along. */
@@ -133,7 +150,7 @@ static pencl_status run_step(pn_unfused_value *done,
         }
         from[a] =
             arg <= PN_PW_STEP(0) ? &done[PN_PW_STEP(0) - arg] : &anchors[PN_PW_VALUE(0) - arg];
-        in[a] = plain_operand(&call->in[a], from[a]->plain);
+        PENCL_TRY(read_value(&in[a], u, &call->in[a], from[a]));
     }
     PENCL_TRY(compute(&done[s], u, call, in));
     for (int a = 0; a < step->n_args; a++) {

@@ -16,6 +16,7 @@ typedef struct pn_unfused {
 /* Float32 in C order. */
 typedef struct pn_unfused_value {
     void *plain;
+    int64_t n;    /* elements */
     double bound; /* how far from it one that is right may be */
 } pn_unfused_value;
 

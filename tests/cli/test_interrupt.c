@@ -27,7 +27,8 @@ static const char *interrupted_bench(const char *form)
 {
     char command[2048];
     snprintf(command, sizeof command,
-             "timeout --preserve-status -s INT 2 %s bench -q -d ref -m %s/tiny/tiny_q8_0.gguf "
+             "timeout --foreground --preserve-status -s INT 2 %s bench -q -d ref -m "
+             "%s/tiny/tiny_q8_0.gguf "
              "-p 4,5 -n 4 -r 1000 --rounds 2 --seconds 3600 %s > %s/out 2> %s/err",
              PENCL_COMMAND, PENCL_TEST_DATA, form, folder, folder);
     const int status = system(command);
