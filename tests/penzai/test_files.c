@@ -343,6 +343,7 @@ Suite *suite_penzai_files(void)
 {
     Suite *suite = suite_create("penzai_files");
     TCase *tc = tcase_create("files");
+    tcase_set_timeout(tc, 120); /* a model is opened 1500 times */
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, a_wrong_field_is_named, 0, N_FIELDS);
     tcase_add_test(tc, blocks_of_a_stack_are_alike);
