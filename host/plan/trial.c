@@ -14,13 +14,20 @@ const char *pn_storage_name(pn_storage storage)
     return names[storage];
 }
 
-bool pn_case_can_be_stored(const pn_case *c, pn_storage storage)
+bool pn_case_can_be_stored(const pn_case *c, const pencl_device *device, pn_storage storage)
 {
+    bool is_ref = pn_device_caps(device)->is_ref;
+    bool apart = false;
     int n_stored = 0;
     for (int i = 0; i < c->call.n_in; i++) {
-        n_stored += c->row->rows[i] > 0;
+        bool stored = c->row->rows[i] > 0;
+        n_stored += stored;
+        apart |= stored && pn_dtype_of(c->in[i].spec.dtype)->take_apart != NULL;
     }
-    return storage == PN_ALL_PLAIN || (n_stored > 0 && storage == PN_ALL_ROWS16) || n_stored > 1;
+    if (storage == PN_ALL_PLAIN) {
+        return is_ref || !apart;
+    }
+    return !is_ref && (n_stored > 1 || (n_stored > 0 && storage == PN_ALL_ROWS16));
 }
 
 typedef struct run {

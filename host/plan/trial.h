@@ -8,8 +8,9 @@
 /* How stored inputs are laid out. */
 typedef enum pn_storage { PN_ALL_PLAIN, PN_ALL_ROWS16, PN_FIRST_ROWS16, PN_STORAGES } pn_storage;
 const char *pn_storage_name(pn_storage storage);
-/* False when the case has no input that this would change. */
-bool pn_case_can_be_stored(const pn_case *c, pn_storage storage);
+/* False when the case has no input that this would change, and when nothing on the device reads it:
+ * `ref` reads plain storage alone; kernels no plain blocks of types that rows16 takes apart. */
+bool pn_case_can_be_stored(const pn_case *c, const pencl_device *device, pn_storage storage);
 
 typedef struct pn_trial {
     bool taken;           /* the candidate takes the case; else nothing was built or run */

@@ -137,7 +137,7 @@ run_case(pn_text *fault, bool *taken, pencl_device *device, const wanted *w, con
     pencl_ctx *ctx = pn_device_ctx(device);
     pn_storage storage = strcmp(w->layout, "rows16") == 0 ? PN_ALL_ROWS16 : PN_ALL_PLAIN;
     pencl_status st = pn_case_make(&c, ctx, w->def, row);
-    if (st == PENCL_OK && pn_case_can_be_stored(&c, storage)) {
+    if (st == PENCL_OK && pn_case_can_be_stored(&c, device, storage)) {
         st = pn_trial_run(&trial, device, &c, storage, w->kernel);
     }
     *taken = trial.taken;

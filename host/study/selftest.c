@@ -87,12 +87,10 @@ static pencl_status run_candidates(selftest *s, pn_storage storage)
 static pencl_status run_case(selftest *s, const pn_op_def *def, const pn_op_case *row)
 {
     pn_case c;
-    bool is_ref = pn_device_caps(s->device)->is_ref;
     pencl_status st = pn_case_make(&c, s->ctx, def, row);
     s->kase = &c;
     for (int storage = 0; storage < PN_STORAGES && st == PENCL_OK; storage++) {
-        if (pn_case_can_be_stored(&c, (pn_storage)storage) &&
-            (!is_ref || storage == PN_ALL_PLAIN)) {
+        if (pn_case_can_be_stored(&c, s->device, (pn_storage)storage)) {
             st = run_candidates(s, (pn_storage)storage);
         }
     }

@@ -56,7 +56,7 @@ static void run_case(pencl_device *device, const pn_op_def *def, const pn_op_cas
         return;
     }
     for (int storage = PN_ALL_PLAIN; storage < PN_STORAGES; storage++) {
-        if (!pn_case_can_be_stored(&c, (pn_storage)storage)) {
+        if (!pn_case_can_be_stored(&c, device, (pn_storage)storage)) {
             continue;
         }
         run_one(device, &c, (pn_storage)storage, NULL);

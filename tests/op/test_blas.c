@@ -22,7 +22,7 @@ static int run_cases(pencl_ctx *ctx, pencl_device *device)
         ck_assert_msg(pn_case_make(&c, ctx, &pn_op_matmul, row) == PENCL_OK, "%s",
                       pencl_error_text(ctx));
         for (int storage = PN_ALL_PLAIN; storage < PN_STORAGES; storage++) {
-            if (pn_case_can_be_stored(&c, (pn_storage)storage)) {
+            if (pn_case_can_be_stored(&c, device, (pn_storage)storage)) {
                 pn_trial trial;
                 pencl_status st =
                     pn_trial_run(&trial, device, &c, (pn_storage)storage, "matmul_clblast");
