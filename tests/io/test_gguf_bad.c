@@ -126,8 +126,8 @@ START_TEST(tensors_are_checked)
     expect_bad(b + 4, (uint64_t)1 << 62, 8, "the product of the dimensions is too large");
     expect_bad(b + 12, ((uint64_t)1 << 62) + 1, 8, "the product of the dimensions is too large");
     expect_bad(a + 4, 33, 8, "rows of 33 elements are no whole blocks of 32 (q8_0)");
-    expect_bad(b + 20, 12, 4,
-               "tensor \"b.weight\": type 12 (q4_k) is not supported; these are: f32");
+    expect_bad(b + 20, 15, 4,
+               "tensor \"b.weight\": type 15 (q8_k) is not supported; these are: f32");
     expect_bad(b + 20, 4711, 4, "type 4711 (unknown) is not supported");
     expect_bad(b + 24, 8, 8, "tensor \"b.weight\": offset 8 is no multiple of 32");
     expect_bad(b + 24, UINT64_MAX - 31, 8, "bytes behind the header");
