@@ -5,8 +5,7 @@
 #include "array/bytes.h"
 #include "array/dtypes.h"
 #include "array/planes.h"
-
-#include <math.h>
+#include "array/quantise.h"
 
 enum { BLOCK = 32, BYTES = 18, LEVELS = 16 };
 
@@ -36,23 +35,11 @@ static uint8_t nearest(float x)
     return q;
 }
 
-/* The element that is farthest from zero, the first of equals, keeps its sign. */
-static float extreme(const float *x)
-{
-    float most = x[0];
-    for (int j = 1; j < BLOCK; j++) {
-        if (fabsf(x[j]) > fabsf(most)) {
-            most = x[j];
-        }
-    }
-    return most;
-}
-
 /* The levels are chosen with the extreme at level 0; then the scale that serves them best: least
  * squares, every element weighted by its own square. */
 static float quantise(const float *x, uint8_t q[BLOCK])
 {
-    float d = extreme(x) / (float)levels[0];
+    float d = pn_extreme(x, BLOCK) / (float)levels[0];
     float inverse = d != 0.0F ? 1.0F / d : 0.0F;
     float products = 0.0F;
     float squares = 0.0F;

@@ -9,8 +9,6 @@
 
 enum { BYTES = 84, SUB = 16, PART = 128 };
 
-static const pn_k_form form = {.sub = SUB, .most = 3, .scale = 15};
-
 static void get(const uint8_t *from, pn_k_block *block)
 {
     for (int i = 0; i < PN_K_SUBS; i++) {
@@ -39,24 +37,17 @@ static void put(const pn_k_block *block, uint8_t *to)
     pn_set_u16(to + 2, block->least);
 }
 
+static const pn_k_form form = {
+    .bytes = BYTES, .sub = SUB, .most = 3, .scale = 15, .get = get, .put = put};
+
 static void to_f32(const void *from, float *to, size_t n)
 {
-    const uint8_t *stored = from;
-    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
-        pn_k_block block;
-        get(stored, &block);
-        pn_k_to_f32(&form, &block, to + i);
-    }
+    pn_k_to_f32(&form, from, to, n);
 }
 
 static void from_f32(const float *from, void *to, size_t n)
 {
-    uint8_t *stored = to;
-    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
-        pn_k_block block;
-        pn_k_from_f32(&form, from + i, &block);
-        put(&block, stored);
-    }
+    pn_k_from_f32(&form, from, to, n);
 }
 
 static void take_apart(const uint8_t *stored, uint8_t *apart)

@@ -11,8 +11,6 @@
 
 enum { BYTES = 110, SUB = 16, PART = 128, PAIR = 32 };
 
-static const pn_k_form form = {.sub = SUB, .most = 7, .zero = 4, .scale = 31};
-
 static void get(const uint8_t *from, pn_k_block *block)
 {
     const uint8_t *scales = from + 96;
@@ -46,33 +44,24 @@ static void put(const pn_k_block *block, uint8_t *to)
     pn_set_u16(to + 108, block->d);
 }
 
+static const pn_k_form form = {
+    .bytes = BYTES, .sub = SUB, .most = 7, .zero = 4, .scale = 31, .get = get, .put = put};
+
 static void to_f32(const void *from, float *to, size_t n)
 {
-    const uint8_t *stored = from;
-    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
-        pn_k_block block;
-        get(stored, &block);
-        pn_k_to_f32(&form, &block, to + i);
-    }
+    pn_k_to_f32(&form, from, to, n);
 }
 
 static void from_f32(const float *from, void *to, size_t n)
 {
-    uint8_t *stored = to;
-    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
-        pn_k_block block;
-        pn_k_from_f32(&form, from + i, &block);
-        put(&block, stored);
-    }
+    pn_k_from_f32(&form, from, to, n);
 }
 
 static void take_apart(const uint8_t *stored, uint8_t *apart)
 {
     pn_k_block block;
     get(stored, &block);
-    pn_set_u16(apart, block.d);
-    memcpy(apart + 2, block.scale, PN_K_SUBS);
-    uint8_t *to = apart + 18;
+    uint8_t *to = pn_k_front_put(&form, &block, apart);
     for (const uint8_t *q = block.q; q < block.q + PN_K; q += PAIR) {
         to = pn_plane_put(to, q, SUB, 2, 0);
         to = pn_plane_put(to, q + SUB, SUB, 2, 0);
@@ -83,9 +72,7 @@ static void take_apart(const uint8_t *stored, uint8_t *apart)
 static void put_together(const uint8_t *apart, uint8_t *stored)
 {
     pn_k_block block = {0};
-    block.d = pn_get_u16(apart);
-    memcpy(block.scale, apart + 2, PN_K_SUBS);
-    const uint8_t *from = apart + 18;
+    const uint8_t *from = pn_k_front_get(&form, apart, &block);
     for (uint8_t *q = block.q; q < block.q + PN_K; q += PAIR) {
         from = pn_plane_get(from, q, SUB, 2, 0);
         from = pn_plane_get(from, q + SUB, SUB, 2, 0);

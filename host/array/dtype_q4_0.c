@@ -3,8 +3,7 @@
  * low nibble of byte j is element j, the high one element j + 16. */
 #include "array/bytes.h"
 #include "array/dtypes.h"
-
-#include <math.h>
+#include "array/quantise.h"
 
 enum { BLOCK = 32, BYTES = 18 };
 
@@ -21,18 +20,6 @@ static void to_f32(const void *from, float *to, size_t n)
     }
 }
 
-/* The element that is farthest from zero, the first of equals, keeps its sign. */
-static float extreme(const float *x)
-{
-    float most = x[0];
-    for (int j = 1; j < BLOCK; j++) {
-        if (fabsf(x[j]) > fabsf(most)) {
-            most = x[j];
-        }
-    }
-    return most;
-}
-
 /* x / d + 8, rounded; the sum is taken in double and rounded once to float, which is what a fused
  * multiply-add gives. Comparisons put NaN at 0. */
 static int quantum(float x, float inverse)
@@ -45,7 +32,7 @@ static void from_f32(const float *from, void *to, size_t n)
 {
     uint8_t *block = to;
     for (size_t i = 0; i < n; i += BLOCK, block += BYTES) {
-        float d = extreme(from + i) / -8.0F; /* the extreme becomes q = 0, exactly */
+        float d = pn_extreme(from + i, BLOCK) / -8.0F; /* the extreme becomes q = 0, exactly */
         float inverse = d != 0.0F ? 1.0F / d : 0.0F;
         pn_set_u16(block, pn_f32_to_f16(d));
         for (size_t j = 0; j < BLOCK / 2; j++) {

@@ -4,8 +4,7 @@
 #include "array/bytes.h"
 #include "array/dtypes.h"
 #include "array/q5.h"
-
-#include <math.h>
+#include "array/quantise.h"
 
 enum { BLOCK = PN_Q5, BYTES = 22 };
 
@@ -22,18 +21,6 @@ static void to_f32(const void *from, float *to, size_t n)
     }
 }
 
-/* The element that is farthest from zero, the first of equals, keeps its sign. */
-static float extreme(const float *x)
-{
-    float most = x[0];
-    for (int j = 1; j < BLOCK; j++) {
-        if (fabsf(x[j]) > fabsf(most)) {
-            most = x[j];
-        }
-    }
-    return most;
-}
-
 /* x / d + 16, rounded half up; in steps, so that no compiler fuses them. Comparisons put NaN at 0.
  */
 static uint8_t quantum(float x, float inverse)
@@ -47,7 +34,7 @@ static void from_f32(const float *from, void *to, size_t n)
 {
     uint8_t *block = to;
     for (size_t i = 0; i < n; i += BLOCK, block += BYTES) {
-        float d = extreme(from + i) / -16.0F; /* the extreme becomes q = 0, exactly */
+        float d = pn_extreme(from + i, BLOCK) / -16.0F; /* the extreme becomes q = 0, exactly */
         float inverse = d != 0.0F ? 1.0F / d : 0.0F;
         uint8_t q[BLOCK];
         for (size_t j = 0; j < BLOCK; j++) {

@@ -4,6 +4,7 @@
 #include "array/bytes.h"
 #include "array/dtypes.h"
 #include "array/q5.h"
+#include "array/quantise.h"
 
 enum { BLOCK = PN_Q5, BYTES = 24 };
 
@@ -34,12 +35,8 @@ static void from_f32(const float *from, void *to, size_t n)
 {
     uint8_t *block = to;
     for (size_t i = 0; i < n; i += BLOCK, block += BYTES) {
-        float least = from[i];
-        float most = from[i];
-        for (size_t j = 1; j < BLOCK; j++) {
-            least = from[i + j] < least ? from[i + j] : least;
-            most = from[i + j] > most ? from[i + j] : most;
-        }
+        float most = 0.0F;
+        float least = pn_range(from + i, BLOCK, &most);
         float d = (most - least) / 31.0F;
         float inverse = d != 0.0F ? 1.0F / d : 0.0F;
         uint8_t q[BLOCK];

@@ -2,22 +2,17 @@
 /* q5_k: blocks of 256 as ggml stores them, 176 bytes: {half d; half least; uint8 scales[12];
  * uint8 high[32]; uint8 low[128]}, 8 sub-blocks of 32, value = q * (d * scale) - least * minimum.
  * `high` is a plane (planes.h) of all fifth bits, `low` are planes of 64 quants each. */
-#include "array/bytes.h"
 #include "array/dtypes.h"
 #include "array/k_quants.h"
 #include "array/planes.h"
 
 enum { BYTES = 176, SUB = 32, PART = 64 };
 
-static const pn_k_form form = {.sub = SUB, .most = 31, .scale = 63};
-
 static void get(const uint8_t *from, pn_k_block *block)
 {
-    block->d = pn_get_u16(from);
-    block->least = pn_get_u16(from + 2);
-    pn_k_scales_get(from + 4, block->scale, block->minimum);
+    pn_k_sixes_get(from, block);
     memset(block->q, 0, PN_K);
-    from = pn_plane_get(from + 16, block->q, PN_K, 1, 4);
+    from = pn_plane_get(from + PN_K_SIXES, block->q, PN_K, 1, 4);
     for (uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
         from = pn_plane_get(from, q, PART, 4, 0);
     }
@@ -25,44 +20,31 @@ static void get(const uint8_t *from, pn_k_block *block)
 
 static void put(const pn_k_block *block, uint8_t *to)
 {
-    pn_set_u16(to, block->d);
-    pn_set_u16(to + 2, block->least);
-    pn_k_scales_put(block->scale, block->minimum, to + 4);
-    to = pn_plane_put(to + 16, block->q, PN_K, 1, 4);
+    pn_k_sixes_put(block, to);
+    to = pn_plane_put(to + PN_K_SIXES, block->q, PN_K, 1, 4);
     for (const uint8_t *q = block->q; q < block->q + PN_K; q += PART) {
         to = pn_plane_put(to, q, PART, 4, 0);
     }
 }
 
+static const pn_k_form form = {
+    .bytes = BYTES, .sub = SUB, .most = 31, .scale = 63, .get = get, .put = put};
+
 static void to_f32(const void *from, float *to, size_t n)
 {
-    const uint8_t *stored = from;
-    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
-        pn_k_block block;
-        get(stored, &block);
-        pn_k_to_f32(&form, &block, to + i);
-    }
+    pn_k_to_f32(&form, from, to, n);
 }
 
 static void from_f32(const float *from, void *to, size_t n)
 {
-    uint8_t *stored = to;
-    for (size_t i = 0; i < n; i += PN_K, stored += BYTES) {
-        pn_k_block block;
-        pn_k_from_f32(&form, from + i, &block);
-        put(&block, stored);
-    }
+    pn_k_from_f32(&form, from, to, n);
 }
 
 static void take_apart(const uint8_t *stored, uint8_t *apart)
 {
     pn_k_block block;
     get(stored, &block);
-    pn_set_u16(apart, block.d);
-    pn_set_u16(apart + 2, block.least);
-    memcpy(apart + 4, block.scale, 8);
-    memcpy(apart + 12, block.minimum, 8);
-    uint8_t *to = apart + 20;
+    uint8_t *to = pn_k_front_put(&form, &block, apart);
     for (const uint8_t *q = block.q; q < block.q + PN_K; q += SUB) {
         to = pn_plane_put(to, q, SUB, 4, 0);
         to = pn_plane_put(to, q, SUB, 1, 4);
@@ -72,11 +54,7 @@ static void take_apart(const uint8_t *stored, uint8_t *apart)
 static void put_together(const uint8_t *apart, uint8_t *stored)
 {
     pn_k_block block = {0};
-    block.d = pn_get_u16(apart);
-    block.least = pn_get_u16(apart + 2);
-    memcpy(block.scale, apart + 4, 8);
-    memcpy(block.minimum, apart + 12, 8);
-    const uint8_t *from = apart + 20;
+    const uint8_t *from = pn_k_front_get(&form, apart, &block);
     for (uint8_t *q = block.q; q < block.q + PN_K; q += SUB) {
         from = pn_plane_get(from, q, SUB, 4, 0);
         from = pn_plane_get(from, q, SUB, 1, 4);

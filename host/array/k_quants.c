@@ -3,13 +3,15 @@
 #include "array/k_quants.h"
 
 #include "array/bytes.h"
+#include "array/quantise.h"
 #include "base/base.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- to float32 ---- */
 
-void pn_k_to_f32(const pn_k_form *form, const pn_k_block *block, float to[PN_K])
+static void dequantise(const pn_k_form *form, const pn_k_block *block, float to[PN_K])
 {
     float d = pn_f16_to_f32(block->d);
     float least = form->zero == 0 ? pn_f16_to_f32(block->least) : 0.0F;
@@ -20,6 +22,16 @@ void pn_k_to_f32(const pn_k_form *form, const pn_k_block *block, float to[PN_K])
             float value = scale * (float)(block->q[i] - form->zero);
             to[i] = form->zero == 0 ? value - minimum : value;
         }
+    }
+}
+
+void pn_k_to_f32(const pn_k_form *form, const void *from, float *to, size_t n)
+{
+    const uint8_t *stored = from;
+    for (size_t i = 0; i < n; i += PN_K, stored += form->bytes) {
+        pn_k_block block;
+        form->get(stored, &block);
+        dequantise(form, &block, to + i);
     }
 }
 
@@ -40,11 +52,7 @@ static float ratio(float a, float b)
 /* The step that reaches from 0 to the element farthest from it, which becomes quant 0. */
 static float signed_step(const pn_k_form *form, const float *x)
 {
-    float most = x[0];
-    for (int i = 1; i < form->sub; i++) {
-        most = fabsf(x[i]) > fabsf(most) ? x[i] : most;
-    }
-    return most / (float)-form->zero;
+    return pn_extreme(x, form->sub) / (float)-form->zero;
 }
 
 /* The step of the range, and how far it reaches below 0. */
@@ -79,7 +87,7 @@ static void quantise_sub(const pn_k_form *form, const float *x, pn_k_block *bloc
     }
 }
 
-void pn_k_from_f32(const pn_k_form *form, const float from[PN_K], pn_k_block *block)
+static void quantise(const pn_k_form *form, const float from[PN_K], pn_k_block *block)
 {
     float steps[PN_K_SUBS];
     float below[PN_K_SUBS] = {0};
@@ -100,23 +108,79 @@ void pn_k_from_f32(const pn_k_form *form, const float from[PN_K], pn_k_block *bl
     }
 }
 
+void pn_k_from_f32(const pn_k_form *form, const float *from, void *to, size_t n)
+{
+    uint8_t *stored = to;
+    for (size_t i = 0; i < n; i += PN_K, stored += form->bytes) {
+        pn_k_block block;
+        quantise(form, from + i, &block);
+        form->put(&block, stored);
+    }
+}
+
+/* ---- scales as bytes ---- */
+
+uint8_t *pn_k_front_put(const pn_k_form *form, const pn_k_block *block, uint8_t *apart)
+{
+    const size_t n = (size_t)(PN_K / form->sub);
+    pn_set_u16(apart, block->d);
+    apart += sizeof block->d;
+    if (form->zero == 0) {
+        pn_set_u16(apart, block->least);
+        apart += sizeof block->least;
+    }
+    memcpy(apart, block->scale, n);
+    apart += n;
+    if (form->zero == 0) {
+        memcpy(apart, block->minimum, n);
+        apart += n;
+    }
+    return apart;
+}
+
+const uint8_t *pn_k_front_get(const pn_k_form *form, const uint8_t *apart, pn_k_block *block)
+{
+    const size_t n = (size_t)(PN_K / form->sub);
+    block->d = pn_get_u16(apart);
+    apart += sizeof block->d;
+    if (form->zero == 0) {
+        block->least = pn_get_u16(apart);
+        apart += sizeof block->least;
+    }
+    memcpy(block->scale, apart, n);
+    apart += n;
+    if (form->zero == 0) {
+        memcpy(block->minimum, apart, n);
+        apart += n;
+    }
+    return apart;
+}
+
 /* ---- scales of 6 bits ---- */
 
-void pn_k_scales_get(const uint8_t from[12], int8_t scale[8], int8_t minimum[8])
+void pn_k_sixes_get(const uint8_t from[PN_K_SIXES], pn_k_block *block)
 {
+    block->d = pn_get_u16(from);
+    block->least = pn_get_u16(from + 2);
+    from += 4;
     for (int i = 0; i < 4; i++) {
         int s = from[i];
         int m = from[4 + i];
         int low = from[8 + i];
-        scale[i] = (int8_t)(s & 63);
-        minimum[i] = (int8_t)(m & 63);
-        scale[4 + i] = (int8_t)((low & 15) | s >> 6 << 4);
-        minimum[4 + i] = (int8_t)(low >> 4 | m >> 6 << 4);
+        block->scale[i] = (int8_t)(s & 63);
+        block->minimum[i] = (int8_t)(m & 63);
+        block->scale[4 + i] = (int8_t)((low & 15) | s >> 6 << 4);
+        block->minimum[4 + i] = (int8_t)(low >> 4 | m >> 6 << 4);
     }
 }
 
-void pn_k_scales_put(const int8_t scale[8], const int8_t minimum[8], uint8_t to[12])
+void pn_k_sixes_put(const pn_k_block *block, uint8_t to[PN_K_SIXES])
 {
+    const int8_t *scale = block->scale;
+    const int8_t *minimum = block->minimum;
+    pn_set_u16(to, block->d);
+    pn_set_u16(to + 2, block->least);
+    to += 4;
     for (int i = 0; i < 4; i++) {
         to[i] = (uint8_t)(scale[i] | scale[4 + i] >> 4 << 6);
         to[4 + i] = (uint8_t)(minimum[i] | minimum[4 + i] >> 4 << 6);

@@ -55,6 +55,8 @@ struct pencl_lm {
 };
 
 /* metadata.c: E_SHAPE with everything in which they disagree. */
+/* Query heads of a layer: the product of both kinds of head axes. */
+int64_t pn_metadata_heads(const pencl_transformer_metadata *m);
 pencl_status pn_metadata_check(pencl_ctx *ctx,
                                const pencl_layer *body,
                                const pencl_transformer_metadata *metadata);

@@ -144,13 +144,7 @@ static uint64_t surely_enough(const pencl_lm *lm, int64_t context)
 {
     enum { ROWS = 32 };
     const pencl_transformer_metadata *m = &lm->metadata;
-    double heads = 1;
-    for (int i = 0; i < m->n_common; i++) {
-        heads *= (double)m->common_head_axes[i].size;
-    }
-    for (int i = 0; i < m->n_query_only; i++) {
-        heads *= (double)m->query_only_head_axes[i].size;
-    }
+    const double heads = (double)pn_metadata_heads(m);
     const double values =
         (double)m->embedding_dim + (double)m->mlp_hidden_dim + heads * (double)m->projection_dim;
     const double token = ROWS * values + 4 * heads * (double)context;

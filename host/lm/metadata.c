@@ -320,6 +320,18 @@ static void check_sizes(checker *c)
     }
 }
 
+int64_t pn_metadata_heads(const pencl_transformer_metadata *m)
+{
+    int64_t n = 1;
+    for (int i = 0; i < m->n_common; i++) {
+        n *= m->common_head_axes[i].size;
+    }
+    for (int i = 0; i < m->n_query_only; i++) {
+        n *= m->query_only_head_axes[i].size;
+    }
+    return n;
+}
+
 pencl_status
 pn_metadata_check(pencl_ctx *ctx, const pencl_layer *body, const pencl_transformer_metadata *m)
 {

@@ -186,14 +186,18 @@ static void store(segment *s, pencl_dtype dtype, const char *at, const char *val
     }
 }
 
+static bool writes_cache(const pn_pw *pw)
+{
+    return (pw->step[pw->n_steps - 1].call->def->flags & PN_OP_CACHE) != 0;
+}
+
 /* Slots of the cache that a segment writes: an argument, since caches of all lengths share a
  * program. 0: it writes no cache. */
 static int64_t slots_of(const pn_task *t, int part)
 {
     const pn_pw *pw = t->program[part];
-    const pn_op_call *last = pw->step[pw->n_steps - 1].call;
-    bool cache = (last->def->flags & PN_OP_CACHE) != 0;
-    return cache ? pn_spec_size(&t->out[part].view.spec, last->names[0]) : 0;
+    const char *kv = pw->step[pw->n_steps - 1].call->names[0];
+    return writes_cache(pw) ? pn_spec_size(&t->out[part].view.spec, kv) : 0;
 }
 
 /* A cache write ends its program: rows end .. end + n_new - 1 of the cache, nothing else. */
@@ -232,12 +236,10 @@ static void split_index(segment *s)
     }
 }
 
-/* The axes a segment's work-items run over: those of its last step's result, or of what is written
- * to a cache. */
-static const pn_spec *segment_domain(const pn_pw *pw)
+const pn_spec *pn_pw_domain(const pn_pw *pw)
 {
     const pn_op_call *last = pw->step[pw->n_steps - 1].call;
-    return last->def->flags & PN_OP_CACHE ? &last->in[1] : &last->out;
+    return writes_cache(pw) ? &last->in[1] : &last->out;
 }
 
 static void emit_segment(pn_text *text, const pn_task *t, int part, int first_param)
@@ -245,10 +247,10 @@ static void emit_segment(pn_text *text, const pn_task *t, int part, int first_pa
     const pn_pw *pw = t->program[part];
     segment s = {.text = text,
                  .pw = pw,
-                 .domain = segment_domain(pw),
+                 .domain = pn_pw_domain(pw),
                  .part = part,
                  .first_param = first_param};
-    bool cache = (pw->step[pw->n_steps - 1].call->def->flags & PN_OP_CACHE) != 0;
+    const bool cache = writes_cache(pw);
     pn_text_add(text, "    if (g < end%d) {\n        const long i = g - start%d;\n", part, part);
     pn_text_add(text, "        if (i >= n%d) {\n            return;\n        }\n", part);
     pn_text_add(text, "        __global %s *out = o%d;\n        const long out_at = o%d_at;\n",
@@ -306,7 +308,7 @@ static void set_args(pn_emit *e, pn_kernel *k, const pn_task *t, size_t *total)
     int index = 0;
     int64_t start = 0;
     for (int i = 0; i < t->n_parts; i++) {
-        int64_t n = pn_spec_count(segment_domain(t->program[i]));
+        int64_t n = pn_spec_count(pn_pw_domain(t->program[i]));
         int64_t end = start + (n + GROUP - 1) / GROUP * GROUP;
         pn_emit_operand(e, k, index, &t->out[i], 0, pn_storage_bytes(t->out[i].view.spec.dtype));
         pn_kernel_arg_i64(k, index + 2, n);
@@ -372,7 +374,7 @@ static bool fits(const pn_task *t, const pn_caps *caps)
 {
     (void)caps;
     for (int i = 0; i < t->n_parts; i++) {
-        if (!readable(&t->out[i]) || !countable(segment_domain(t->program[i]))) {
+        if (!readable(&t->out[i]) || !countable(pn_pw_domain(t->program[i]))) {
             return false;
         }
         for (int j = 0; j < t->program[i]->n_in; j++) {

@@ -18,6 +18,9 @@ void pn_number(pn_text *out, double value, pencl_dtype dtype);
 const char *pn_storage_type(pencl_dtype dtype);
 size_t pn_storage_bytes(pencl_dtype dtype);
 
+/* What a program runs over and writes: its result, or the new rows of a cache. */
+const pn_spec *pn_pw_domain(const pn_pw *pw);
+
 /* The candidates of a pointwise task: one generated kernel. */
 extern const pn_candidate pn_pointwise_candidates[];
 

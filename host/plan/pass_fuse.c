@@ -2,6 +2,7 @@
 /* Fusion: elementwise tasks join what they read from (an anchor's epilogue, or another elementwise
  * program), and a norm joins the one matmul that reads it. */
 #include "op/matmul.h"
+#include "op/pointwise.h"
 #include "plan/ir.h"
 
 /* Rows up to which a norm is cheaper computed again by every work-item than written and read. */
@@ -25,13 +26,6 @@ static bool read_in_place(const pn_pw *pw, int input)
     return true;
 }
 
-/* What a program runs over: its result, or what it writes into a cache. */
-static const pn_spec *domain_of(const pn_pw *pw)
-{
-    const pn_op_call *last = pw->step[pw->n_steps - 1].call;
-    return last->def->flags & PN_OP_CACHE ? &last->in[1] : &last->out;
-}
-
 /* The same axes in the same order, whatever the types. */
 static bool same_axes(const pn_spec *a, const pn_spec *b)
 {
@@ -50,7 +44,7 @@ static int input_from(const pn_ir *ir, const pn_pw *pw, int temp)
             continue;
         }
         if (found >= 0 || !pn_operand_is_whole(ir, &pw->in[i]) || !read_in_place(pw, i) ||
-            !same_axes(&pw->in[i].view.spec, domain_of(pw))) {
+            !same_axes(&pw->in[i].view.spec, pn_pw_domain(pw))) {
             return -1;
         }
         found = i;
@@ -195,7 +189,7 @@ static bool fuse_program(pn_ir *ir, int at, pn_task *t, int input)
     int temp = t->program[0]->in[input].temp;
     /* Index names of the head must mean the same in the tail's domain. */
     bool in_place = ir->uses[temp] == 1 && input_from(ir, t->program[0], temp) == input &&
-                    same_axes(domain_of(head->program[0]), domain_of(t->program[0]));
+                    same_axes(pn_pw_domain(head->program[0]), pn_pw_domain(t->program[0]));
     if (ir->bare_pointwise || head->n_parts != 1 || !(in_place || is_constant(head)) ||
         !read_in_place(t->program[0], input) || !into_program(ir, head, t, input)) {
         return false;

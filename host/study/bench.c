@@ -11,8 +11,7 @@
 
 enum { IDLE_MS = 500 };
 
-/* Any tokens will do, since each costs the same; a fixed recurrence keeps runs comparable. */
-static void make_tokens(int32_t *tokens, int64_t n, int64_t vocabulary)
+void pn_bench_tokens(int32_t *tokens, int64_t n, int64_t vocabulary)
 {
     uint32_t state = 1;
     for (int64_t i = 0; i < n; i++) {
@@ -59,7 +58,7 @@ pencl_status pn_bench_open(pn_bench *b, pencl_lm *lm, const pencl_bench_options 
     if (b->tokens == NULL) {
         return PN_NOMEM(lm->ctx);
     }
-    make_tokens(b->tokens, most * o->batch, lm->metadata.vocab_size);
+    pn_bench_tokens(b->tokens, most * o->batch, lm->metadata.vocab_size);
     PENCL_TRY(pn_session_open(&b->session, lm, &config));
     if (o->depth > 0) {
         return pencl_session_feed(NULL, b->session, b->tokens, (size_t)o->depth, PENCL_LOGITS_NONE);
@@ -85,11 +84,16 @@ static pencl_status go_on(const pn_bench *b)
 
 /* A slot of the cache holds its own number as position, so those behind the depth are ahead of
  * every query: going back is setting the length. */
+void pn_bench_rewind(pn_bench *b)
+{
+    b->session->length = b->options.depth;
+}
+
 pencl_status pn_bench_run(uint64_t *ns, pn_bench *b, int64_t n)
 {
     const bool prompt = b->options.n_prompt > 0;
     const size_t step = prompt ? (size_t)n : 1;
-    b->session->length = b->options.depth;
+    pn_bench_rewind(b);
     PENCL_TRY(go_on(b));
     PENCL_TRY(pn_device_finish(b->session->lm->device));
     const uint64_t start = pn_clock_ns();

@@ -3,18 +3,9 @@
 #include "study/bench.h"
 
 #include "base/store.h"
+#include "study/metric.h"
 
 enum { PROMPT = 16, DRAWN = 16 };
-
-/* Ties go to the lowest id. */
-static int32_t likeliest(const float *logits, int64_t n)
-{
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++) {
-        best = logits[i] > logits[best] ? i : best;
-    }
-    return (int32_t)best;
-}
 
 static pencl_status draw(int32_t drawn[DRAWN], pn_bench *b)
 {
@@ -22,7 +13,7 @@ static pencl_status draw(int32_t drawn[DRAWN], pn_bench *b)
     const int64_t n = b->session->lm->metadata.vocab_size;
     PENCL_TRY(pencl_session_feed(&logits, b->session, b->tokens, PROMPT, PENCL_LOGITS_LAST));
     for (int i = 0; i < DRAWN; i++) {
-        drawn[i] = likeliest(logits, n);
+        drawn[i] = pn_likeliest(logits, n);
         if (i + 1 < DRAWN) {
             PENCL_TRY(pencl_session_feed(&logits, b->session, &drawn[i], 1, PENCL_LOGITS_LAST));
         }

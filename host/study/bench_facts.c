@@ -9,15 +9,6 @@
 
 /* ---- bytes and flops ---- */
 
-static int64_t product(const pencl_axis *axes, int n)
-{
-    int64_t all = 1;
-    for (int i = 0; i < n; i++) {
-        all *= axes[i].size;
-    }
-    return all;
-}
-
 /* Weights that are multiplied: all but an embedding table that only rows are taken of. */
 static double multiplied(const pencl_model *m)
 {
@@ -47,8 +38,7 @@ static void needs(pencl_bench_result *r, const pencl_model *m, const pencl_sessi
     /* Of a step, and what a query sees: half of the new tokens, on average. */
     const double fed = (r->n_prompt > 0 ? chunk : 1) * (double)r->batch;
     const double seen = (double)r->depth + (n + 1) / 2;
-    const double heads = (double)(product(meta->common_head_axes, meta->n_common) *
-                                  product(meta->query_only_head_axes, meta->n_query_only));
+    const double heads = (double)pn_metadata_heads(meta);
     r->bytes_per_token =
         (double)m->info.file_bytes / fed + cached_row(s) * seen * (double)r->batch / fed;
     r->flops_per_token = 2 * multiplied(m) +

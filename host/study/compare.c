@@ -3,10 +3,9 @@
  * share whatever the machine was doing. All arithmetic is on logarithms of rates. */
 #include "pencl/history.h"
 
-#include "base/base.h"
+#include "study/statistics.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What runs on a machine with nothing else to do differ by, worth as much as so many degrees of
@@ -34,22 +33,6 @@ enum { PAST_MOST = 20, PAST_LEAST = 3 };       /* degrees of freedom; runs */
 static const double MAD_SCALE = 1.4826022185; /* of a median deviation, for normal samples */
 static const double PI = 3.14159265358979323846;
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* At `share` of the way from the least to the largest; sorts. */
-static double quantile(double *x, size_t n, double share)
-{
-    qsort(x, n, sizeof *x, compare);
-    double at = share * (double)(n - 1);
-    size_t i = (size_t)at;
-    return i + 1 < n ? x[i] + (at - (double)i) * (x[i + 1] - x[i]) : x[i];
-}
-
 /* Correlation of neighbours. */
 static double correlation(const double *x, size_t n, double middle)
 {
@@ -75,12 +58,12 @@ pencl_run pencl_run_of(const double *samples, size_t n)
     for (size_t i = 0; i < n; i++) {
         sorted[i] = logs[i] = log(samples[i]);
     }
-    double middle = quantile(sorted, n, 0.5);
+    double middle = pn_quantile(sorted, n, 0.5);
     double r = correlation(logs, n, middle);
     for (size_t i = 0; i < n; i++) {
         sorted[i] = fabs(logs[i] - middle);
     }
-    double spread = MAD_SCALE * quantile(sorted, n, 0.5);
+    double spread = MAD_SCALE * pn_quantile(sorted, n, 0.5);
     double independent = fmax(1, (double)n * (1 - r) / (1 + r));
     pn_free(logs);
     return (pencl_run){exp(middle), n > 1 ? spread * sqrt(PI / 2 / independent + COMMON_SHARE) : 0};
@@ -156,7 +139,7 @@ static void add_past(pool *to, const pencl_compare_options *o)
     for (size_t i = 0; i < n; i++) {
         steps[i] = fabs(log(o->past[i + 1] / o->past[i]));
     }
-    double spread = quantile(steps, n, STEP_QUANTILE) / STEP_SCALE / sqrt(2);
+    double spread = pn_quantile(steps, n, STEP_QUANTILE) / STEP_SCALE / sqrt(2);
     int freedom = (int)fmin(STEP_FREEDOM * (double)n, PAST_MOST);
     to->squares += freedom * spread * spread;
     to->freedom += freedom;

@@ -230,13 +230,19 @@ const char *pencl_metric_text(const pencl_metric *m)
 
 /* ---- values ---- */
 
+int32_t pn_likeliest(const float *logits, int64_t n)
+{
+    int32_t best = 0;
+    for (int32_t i = 1; i < n; i++) {
+        best = logits[i] > logits[best] ? i : best;
+    }
+    return best;
+}
+
 double pn_log_sum(const float *logits, int64_t n, int64_t *largest)
 {
     double sum = 0;
-    *largest = 0;
-    for (int64_t i = 1; i < n; i++) {
-        *largest = logits[i] > logits[*largest] ? i : *largest;
-    }
+    *largest = pn_likeliest(logits, n);
     for (int64_t i = 0; i < n; i++) {
         sum += exp((double)logits[i] - (double)logits[*largest]);
     }

@@ -8,7 +8,9 @@
 
 /* logit(a) - logit(b), of token ids. */
 pencl_status pn_metric_difference(pencl_metric **out, pencl_ctx *ctx, int32_t a, int32_t b);
-/* log(sum(exp(logits))), and the place of the largest (the first of equals). */
+/* The place of the largest, the first of equals. */
+int32_t pn_likeliest(const float *logits, int64_t n);
+/* log(sum(exp(logits))), and pn_likeliest. */
 double pn_log_sum(const float *logits, int64_t n, int64_t *largest);
 /* KL(from || logits) = sum of p (log p - log q), in nats; the sums are pn_log_sum's. */
 double pn_divergence(

@@ -82,15 +82,6 @@ static pencl_status run_donor(float **out, pencl_patch *p)
     return st;
 }
 
-static int32_t likeliest(const float *logits, int64_t n)
-{
-    int32_t best = 0;
-    for (int32_t i = 1; i < n; i++) {
-        best = logits[i] > logits[best] ? i : best;
-    }
-    return best;
-}
-
 /* The metric, and its values of what was not changed. */
 static pencl_status measure_unchanged(pencl_patch *p)
 {
@@ -101,8 +92,8 @@ static pencl_status measure_unchanged(pencl_patch *p)
         st = run_donor(&other, p);
     }
     if (st == PENCL_OK && p->metric == NULL) {
-        int32_t a = likeliest(p->logits[0], vocabulary);
-        int32_t b = other != NULL ? likeliest(other, vocabulary) : a;
+        int32_t a = pn_likeliest(p->logits[0], vocabulary);
+        int32_t b = other != NULL ? pn_likeliest(other, vocabulary) : a;
         st = pn_metric_difference(&p->own_metric, p->ctx, a, b);
         p->metric = p->own_metric;
     }

@@ -3,11 +3,11 @@
 #include "pencl/profile.h"
 
 #include "base/os.h"
-#include "lm/session.h"
 #include "plan/profile.h"
+#include "study/bench.h"
+#include "study/statistics.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LEAST_SHARE 0.01 /* of a step, that launches take on any device */
@@ -45,16 +45,13 @@ static pencl_status check(pencl_ctx *ctx, const pencl_profile_options *o)
     return PENCL_OK;
 }
 
-/* Each costs the same: any tokens will do. */
 static pencl_status feed(const run *r, int64_t n)
 {
     int32_t *tokens = pn_calloc((size_t)n + 1, sizeof *tokens);
     if (tokens == NULL) {
         return PN_NOMEM(r->ctx);
     }
-    for (int64_t i = 0; i < n; i++) {
-        tokens[i] = (int32_t)(i * 7919 % r->lm->metadata.vocab_size);
-    }
+    pn_bench_tokens(tokens, n, r->lm->metadata.vocab_size);
     pencl_status st =
         n > 0 ? pencl_session_feed(NULL, r->session, tokens, (size_t)n, PENCL_LOGITS_LAST)
               : PENCL_OK;
@@ -134,19 +131,6 @@ static pencl_status take_nodes(pencl_profile *p, const run *r)
 
 /* ---- the times ---- */
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int n)
-{
-    qsort(x, (size_t)n, sizeof *x, by_size);
-    return n % 2 != 0 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
-}
-
 static pencl_status stopped(const run *r)
 {
     const pencl_profile_options *o = r->options;
@@ -165,7 +149,7 @@ static pencl_status time_steps(pencl_profile *p, const run *r, double *room)
         PENCL_TRY(pn_device_finish(r->lm->device));
         room[i] = (double)(pn_clock_ns() - start) / 1e3;
     }
-    p->step_us = median(room, r->options->repetitions);
+    p->step_us = pn_median(room, r->options->repetitions);
     return PENCL_OK;
 }
 
@@ -197,11 +181,11 @@ static pencl_status time_nodes(pencl_profile *p, const run *r, pn_task_time *tim
         for (int i = 0; i < n; i++) {
             room[i] = times[(size_t)i * (size_t)p->n + (size_t)k].ns / 1e3;
         }
-        p->nodes[k].us = median(room, n);
+        p->nodes[k].us = pn_median(room, n);
         for (int i = 0; i < n; i++) {
             room[i] = times[(size_t)i * (size_t)p->n + (size_t)k].before / 1e3;
         }
-        p->nodes[k].before_us = median(room, n);
+        p->nodes[k].before_us = pn_median(room, n);
     }
     return PENCL_OK;
 }

@@ -32,6 +32,14 @@ double pn_median(double *x, int n)
     return n % 2 != 0 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
 }
 
+double pn_quantile(double *x, size_t n, double share)
+{
+    qsort(x, n, sizeof *x, ascending);
+    const double at = share * (double)(n - 1);
+    const size_t i = (size_t)at;
+    return i + 1 < n ? x[i] + (at - (double)i) * (x[i + 1] - x[i]) : x[i];
+}
+
 int pn_median_rank(int n)
 {
     double below = 0; /* P(Bin(n, 1/2) <= k) */

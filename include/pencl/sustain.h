@@ -41,7 +41,7 @@ typedef struct pencl_sustain {
 } pencl_sustain;
 
 /* Kernels are built by a run before. Tokens are counted where their step ends; what lies between
- * runs, filling the cache again, is not counted as time. E_ARG: not exactly one of n_prompt and
+ * runs is not counted as time. E_ARG: not exactly one of n_prompt and
  * n_gen, less than a second; E_CANCELLED, with what there is. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_sustain_run(pencl_sustain *out,
                                                          pencl_lm *lm,

@@ -13,7 +13,7 @@
  * memory, all others with CL_OUT_OF_RESOURCES. Releases always work. */
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
-#include <CL/cl_layer.h>
+#include "layer.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -25,8 +25,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const struct _cl_icd_dispatch *target;
-static struct _cl_icd_dispatch ours;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static long matching;
 
@@ -142,14 +140,14 @@ static cl_int error_of(const char *name)
 #define STATUS(name, parameters, arguments)                                                        \
     static cl_int CL_API_CALL do_##name parameters                                                 \
     {                                                                                              \
-        return fails(#name) ? error_of(#name) : target->name arguments;                            \
+        return fails(#name) ? error_of(#name) : below->name arguments;                             \
     }
 
 #define RELEASE(name, type)                                                                        \
     static cl_int CL_API_CALL do_##name(type object)                                               \
     {                                                                                              \
         count(-1);                                                                                 \
-        return target->name(object);                                                               \
+        return below->name(object);                                                                \
     }
 
 #define OBJECT(name, type, parameters, arguments)                                                  \
@@ -157,7 +155,7 @@ static cl_int error_of(const char *name)
     {                                                                                              \
         type object = NULL;                                                                        \
         if (!fails(#name)) {                                                                       \
-            object = target->name arguments;                                                       \
+            object = below->name arguments;                                                        \
         } else if (code != NULL) {                                                                 \
             *code = error_of(#name);                                                               \
         }                                                                                          \
@@ -299,7 +297,7 @@ static void *CL_API_CALL do_clEnqueueMapBuffer(cl_command_queue q,
         }
         return NULL;
     }
-    return target->clEnqueueMapBuffer(q, b, blocking, flags, at, size, n, w, e, code);
+    return below->clEnqueueMapBuffer(q, b, blocking, flags, at, size, n, w, e, code);
 }
 
 RELEASE(clReleaseCommandQueue, cl_command_queue)
@@ -310,35 +308,9 @@ RELEASE(clReleaseProgram, cl_program)
 
 /* ---- the layer ---- */
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what,
-                                               size_t size,
-                                               void *to,
-                                               size_t *got)
+static void take_calls(void)
 {
-    static const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-    if (what != CL_LAYER_API_VERSION) {
-        return CL_INVALID_VALUE;
-    }
-    if (got != NULL) {
-        *got = sizeof version;
-    }
-    if (to != NULL && size >= sizeof version) {
-        memcpy(to, &version, sizeof version);
-    }
-    return CL_SUCCESS;
-}
-
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
-                                            const struct _cl_icd_dispatch *below,
-                                            cl_uint *n_out,
-                                            const struct _cl_icd_dispatch **out)
-{
-    if (n < sizeof ours / sizeof(void *) || below == NULL || n_out == NULL || out == NULL) {
-        return CL_INVALID_VALUE;
-    }
-    target = below;
-    ours = *below;
-#define OURS(name) ours.name = do_##name;
+#define OURS(name) table.name = do_##name;
     OURS(clBuildProgram)
     OURS(clCreateBuffer)
     OURS(clCreateCommandQueue)
@@ -367,7 +339,4 @@ CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
     OURS(clReleaseMemObject)
     OURS(clReleaseProgram)
     OURS(clSetKernelArg)
-    *n_out = sizeof ours / sizeof(void *);
-    *out = &ours;
-    return CL_SUCCESS;
 }

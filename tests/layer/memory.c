@@ -6,7 +6,7 @@
  *                               one time, and all that were ever created */
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_1_APIS
-#include <CL/cl_layer.h>
+#include "layer.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,8 +18,6 @@
 
 enum { MOST_SHARED = 4096 };
 
-static const struct _cl_icd_dispatch *target;
-static struct _cl_icd_dispatch ours;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- the report ---- */
@@ -64,8 +62,8 @@ static int64_t size_of(cl_mem object)
 {
     size_t bytes = 0;
     cl_mem whole = NULL;
-    target->clGetMemObjectInfo(object, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof whole, &whole, NULL);
-    target->clGetMemObjectInfo(object, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    below->clGetMemObjectInfo(object, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof whole, &whole, NULL);
+    below->clGetMemObjectInfo(object, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
     return whole == NULL ? (int64_t)bytes : 0;
 }
 
@@ -82,7 +80,7 @@ static cl_mem counted(cl_mem object)
     if (object != NULL) {
         int64_t bytes = size_of(object);
         count(bytes);
-        target->clSetMemObjectDestructorCallback(object, gone, (void *)(intptr_t)bytes);
+        below->clSetMemObjectDestructorCallback(object, gone, (void *)(intptr_t)bytes);
     }
     return object;
 }
@@ -90,7 +88,7 @@ static cl_mem counted(cl_mem object)
 static cl_mem CL_API_CALL
 create_buffer(cl_context c, cl_mem_flags flags, size_t size, void *host, cl_int *code)
 {
-    return counted(target->clCreateBuffer(c, flags, size, host, code));
+    return counted(below->clCreateBuffer(c, flags, size, host, code));
 }
 
 static cl_mem CL_API_CALL create_image(cl_context c,
@@ -100,7 +98,7 @@ static cl_mem CL_API_CALL create_image(cl_context c,
                                        void *host,
                                        cl_int *code)
 {
-    return counted(target->clCreateImage(c, flags, format, desc, host, code));
+    return counted(below->clCreateImage(c, flags, format, desc, host, code));
 }
 
 /* ---- shared virtual memory ---- */
@@ -123,7 +121,7 @@ static struct shared *row_of(const void *at)
 
 static void *CL_API_CALL svm_alloc(cl_context c, cl_svm_mem_flags flags, size_t size, cl_uint align)
 {
-    void *at = target->clSVMAlloc(c, flags, size, align);
+    void *at = below->clSVMAlloc(c, flags, size, align);
     struct shared *row = at != NULL ? row_of(NULL) : NULL;
     if (row != NULL) {
         *row = (struct shared){at, (int64_t)size};
@@ -139,46 +137,16 @@ static void CL_API_CALL svm_free(cl_context c, void *at)
         count(-row->bytes);
         *row = (struct shared){0};
     }
-    target->clSVMFree(c, at);
+    below->clSVMFree(c, at);
 }
 
 /* ---- the layer ---- */
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what,
-                                               size_t size,
-                                               void *to,
-                                               size_t *got)
+static void take_calls(void)
 {
-    static const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-    (void)size;
-    if (what != CL_LAYER_API_VERSION) {
-        return CL_INVALID_VALUE;
-    }
-    if (got != NULL) {
-        *got = sizeof version;
-    }
-    if (to != NULL) {
-        memcpy(to, &version, sizeof version);
-    }
-    return CL_SUCCESS;
-}
-
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
-                                            const struct _cl_icd_dispatch *below,
-                                            cl_uint *n_out,
-                                            const struct _cl_icd_dispatch **out)
-{
-    if (n < sizeof ours / sizeof(void *) || below == NULL || n_out == NULL || out == NULL) {
-        return CL_INVALID_VALUE;
-    }
-    target = below;
-    ours = *below;
-    ours.clCreateBuffer = create_buffer;
-    ours.clCreateImage = create_image;
-    ours.clSVMAlloc = svm_alloc;
-    ours.clSVMFree = svm_free;
+    table.clCreateBuffer = create_buffer;
+    table.clCreateImage = create_image;
+    table.clSVMAlloc = svm_alloc;
+    table.clSVMFree = svm_free;
     count(0); /* a report is there even when nothing is ever created */
-    *n_out = sizeof ours / sizeof(void *);
-    *out = &ours;
-    return CL_SUCCESS;
 }

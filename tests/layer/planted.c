@@ -2,14 +2,11 @@
 /* An OpenCL layer (OPENCL_LAYERS) whose compiler dies of some sources, as drivers' compilers do: of
  * any that says "planted: abort", and of those with an absorbed norm that say "planted: fused"; it
  * dies of the launch of such kernels that say "planted: launch". */
-#include <CL/cl_layer.h>
+#include "layer.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const cl_icd_dispatch *below;
-static cl_icd_dispatch table;
 
 static CL_API_ENTRY cl_program CL_API_CALL
 create_program(cl_context context, cl_uint n, const char **texts, const size_t *sizes, cl_int *code)
@@ -58,35 +55,8 @@ static CL_API_ENTRY cl_int CL_API_CALL launch(cl_command_queue queue,
                                          event);
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name,
-                                               size_t room,
-                                               void *value,
-                                               size_t *size)
+static void take_calls(void)
 {
-    const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-    if (name != CL_LAYER_API_VERSION || (value != NULL && room < sizeof version)) {
-        return CL_INVALID_VALUE;
-    }
-    if (value != NULL) {
-        memcpy(value, &version, sizeof version);
-    }
-    if (size != NULL) {
-        *size = sizeof version;
-    }
-    return CL_SUCCESS;
-}
-
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
-                                            const cl_icd_dispatch *target,
-                                            cl_uint *n_ours,
-                                            const cl_icd_dispatch **ours)
-{
-    const size_t used = (size_t)n * sizeof(void *);
-    below = target;
-    memcpy(&table, target, used < sizeof table ? used : sizeof table);
     table.clCreateProgramWithSource = create_program;
     table.clEnqueueNDRangeKernel = launch;
-    *n_ours = (cl_uint)(sizeof table / sizeof(void *));
-    *ours = &table;
-    return CL_SUCCESS;
 }

@@ -7,7 +7,7 @@
  * With PENCL_SLOW a launch is said to last what its work-items do; without, what it was measured to
  * take, with what the driver may compile then. */
 #define CL_TARGET_OPENCL_VERSION 300
-#include <CL/cl_layer.h>
+#include "layer.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -16,9 +16,6 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-
-static const cl_icd_dispatch *below;
-static cl_icd_dispatch table;
 
 typedef struct report {
     int64_t launches;
@@ -96,40 +93,13 @@ static void open_report(const char *path)
     unsetenv("PENCL_SLOW_REPORT"); /* a process that this one starts is not counted */
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name,
-                                               size_t room,
-                                               void *value,
-                                               size_t *size)
+static void take_calls(void)
 {
-    const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-    if (name != CL_LAYER_API_VERSION || (value != NULL && room < sizeof version)) {
-        return CL_INVALID_VALUE;
-    }
-    if (value != NULL) {
-        memcpy(value, &version, sizeof version);
-    }
-    if (size != NULL) {
-        *size = sizeof version;
-    }
-    return CL_SUCCESS;
-}
-
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
-                                            const cl_icd_dispatch *target,
-                                            cl_uint *n_ours,
-                                            const cl_icd_dispatch **ours)
-{
-    const size_t used = (size_t)n * sizeof(void *);
     const char *ns = getenv("PENCL_SLOW");
     const char *path = getenv("PENCL_SLOW_REPORT");
     slow = ns != NULL ? strtod(ns, NULL) : 0;
     if (path != NULL) {
         open_report(path);
     }
-    below = target;
-    memcpy(&table, target, used < sizeof table ? used : sizeof table);
     table.clEnqueueNDRangeKernel = launch;
-    *n_ours = (cl_uint)(sizeof table / sizeof(void *));
-    *ours = &table;
-    return CL_SUCCESS;
 }

@@ -5,15 +5,12 @@
  * run beside the kernels before it and slow nothing down. */
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
-#include <CL/cl_layer.h>
+#include "layer.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static const cl_icd_dispatch *below;
-static cl_icd_dispatch table;
 
 static uint64_t now_ns(void)
 {
@@ -60,35 +57,8 @@ static CL_API_ENTRY cl_int CL_API_CALL read_buffer(cl_command_queue queue,
     return code;
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name,
-                                               size_t room,
-                                               void *value,
-                                               size_t *size)
+static void take_calls(void)
 {
-    const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-    if (name != CL_LAYER_API_VERSION || (value != NULL && room < sizeof version)) {
-        return CL_INVALID_VALUE;
-    }
-    if (value != NULL) {
-        memcpy(value, &version, sizeof version);
-    }
-    if (size != NULL) {
-        *size = sizeof version;
-    }
-    return CL_SUCCESS;
-}
-
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n,
-                                            const cl_icd_dispatch *target,
-                                            cl_uint *n_ours,
-                                            const cl_icd_dispatch **ours)
-{
-    const size_t used = (size_t)n * sizeof(void *);
-    below = target;
-    memcpy(&table, target, used < sizeof table ? used : sizeof table);
     table.clFinish = finish;
     table.clEnqueueReadBuffer = read_buffer;
-    *n_ours = (cl_uint)(sizeof table / sizeof(void *));
-    *ours = &table;
-    return CL_SUCCESS;
 }

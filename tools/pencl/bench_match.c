@@ -54,12 +54,6 @@ static bool texts_differ(const json_t *a, const json_t *b, const char *path)
     return x != NULL && y != NULL && !same_word(x, y);
 }
 
-static double number_or(const json_t *row, const char *path, double otherwise)
-{
-    double value = row_number(row, path);
-    return isnan(value) ? otherwise : value;
-}
-
 static void
 check_text(reasons *r, const json_t *a, const json_t *b, const char *path, const char *name)
 {
@@ -75,8 +69,8 @@ static void check_number(reasons *r,
                          const char *name,
                          double otherwise)
 {
-    double x = number_or(a, path, otherwise);
-    double y = number_or(b, path, otherwise);
+    double x = row_number_or(a, path, otherwise);
+    double y = row_number_or(b, path, otherwise);
     if (!(fabs(x - y) < 0.5)) {
         add(r, "%s %.0f and %.0f", name, x, y);
     }
@@ -118,15 +112,16 @@ static void check_model(reasons *r, const json_t *a, const json_t *b)
 /* Tokens that go through the model at once; what a prompt does not fill is of no matter. */
 static double chunk_of(const json_t *row)
 {
-    double prompt = number_or(row, "n_prompt", 0);
-    return fmin(prompt, number_or(row, "n_ubatch", prompt));
+    double prompt = row_number_or(row, "n_prompt", 0);
+    return fmin(prompt, row_number_or(row, "n_ubatch", prompt));
 }
 
 static void check_chunk(reasons *r, const json_t *a, const json_t *b)
 {
     double x = chunk_of(a);
     double y = chunk_of(b);
-    bool same_prompt = fabs(number_or(a, "n_prompt", 0) - number_or(b, "n_prompt", 0)) < 0.5;
+    bool same_prompt =
+        fabs(row_number_or(a, "n_prompt", 0) - row_number_or(b, "n_prompt", 0)) < 0.5;
     if (same_prompt && !(fabs(x - y) < 0.5)) {
         add(r, "prompt in pieces of %.0f and %.0f", x, y);
     }
@@ -135,7 +130,7 @@ static void check_chunk(reasons *r, const json_t *a, const json_t *b)
 /* 0 on devices whose threads nobody counts. */
 static void check_threads(reasons *r, const json_t *a, const json_t *b)
 {
-    if (number_or(a, "n_threads", 0) > 0 && number_or(b, "n_threads", 0) > 0) {
+    if (row_number_or(a, "n_threads", 0) > 0 && row_number_or(b, "n_threads", 0) > 0) {
         check_number(r, a, b, "n_threads", "threads", 0);
     }
 }
@@ -168,8 +163,8 @@ int rows_differ(char why[WHY_ROOM], const json_t *a, const json_t *b)
 bool rows_are_near(const json_t *a, const json_t *b)
 {
     return !models_differ(a, b) &&
-           fabs(number_or(a, "n_prompt", 0) - number_or(b, "n_prompt", 0)) < 0.5 &&
-           fabs(number_or(a, "n_gen", 0) - number_or(b, "n_gen", 0)) < 0.5;
+           fabs(row_number_or(a, "n_prompt", 0) - row_number_or(b, "n_prompt", 0)) < 0.5 &&
+           fabs(row_number_or(a, "n_gen", 0) - row_number_or(b, "n_gen", 0)) < 0.5;
 }
 
 /* ---- what else ---- */

@@ -1,38 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prints records: a Markdown table as llama-bench's, with device and shares; CSV; lines of JSON. */
 #include "bench.h"
+#include "bench_read.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The value at "device.id". */
-static const json_t *at(const json_t *record, const char *path)
-{
-    const char *dot = strchr(path, '.');
-    if (dot == NULL) {
-        return json_object_get(record, path);
-    }
-    char key[32] = "";
-    const size_t length = (size_t)(dot - path);
-    memcpy(key, path, length < sizeof key ? length : sizeof key - 1);
-    return at(json_object_get(record, key), dot + 1);
-}
-
 static const char *text_at(const json_t *record, const char *path)
 {
-    const char *text = json_string_value(at(record, path));
-    return text != NULL ? text : "";
+    return row_text(record, path, "");
 }
 
 static double real_at(const json_t *record, const char *path)
 {
-    return json_number_value(at(record, path));
+    return row_number_or(record, path, 0);
 }
 
 static int64_t whole_at(const json_t *record, const char *path)
 {
-    return (int64_t)json_integer_value(at(record, path));
+    return (int64_t)json_integer_value(row_at(record, path));
 }
 
 /* ---- tables ---- */
@@ -56,7 +43,7 @@ static const char *test_text(const json_t *record, char *to, size_t room)
 
 static const char *share_text(const json_t *record, const char *path, char *to, size_t room)
 {
-    const json_t *share = at(record, path);
+    const json_t *share = row_at(record, path);
     snprintf(to, room, json_is_number(share) ? "%.0f %%" : "", 100 * json_number_value(share));
     return to;
 }
@@ -65,7 +52,7 @@ static void print_flags(const json_t *record)
 {
     size_t i;
     const json_t *flag;
-    json_array_foreach(at(record, "flags"), i, flag)
+    json_array_foreach(row_at(record, "flags"), i, flag)
     {
         printf("%s%s", i > 0 ? ", " : "", json_string_value(flag));
     }
@@ -236,7 +223,7 @@ void bench_print_csv(const json_t *records)
     {
         for (int c = 0; c < N_COLUMNS; c++) {
             printf("%s", c > 0 ? "," : "");
-            print_field_of(at(r, columns[c]));
+            print_field_of(row_at(r, columns[c]));
         }
         putchar('\n');
     }

@@ -2,47 +2,16 @@
 /* Reads rows of measurements and says what they are of. */
 #include "bench_read.h"
 
-#include "command.h"
+#include "input.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_MOST = 1 << 28, PATH_PART = 64, LABEL = 192 };
+enum { PATH_PART = 64, LABEL = 192 };
 
 /* ---- files ---- */
-
-/* The whole file with a NUL behind it; NULL after a message. */
-static char *read_file(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    char *text = NULL;
-    size_t room = 1 << 16;
-    *size = 0;
-    if (file == NULL) {
-        say("%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    for (size_t got = 1; got > 0 && *size < FILE_MOST; *size += got) {
-        char *larger = *size + room / 2 >= room || text == NULL ? realloc(text, room *= 2) : text;
-        if (larger == NULL) {
-            break;
-        }
-        text = larger;
-        got = fread(text + *size, 1, room - *size - 1, file);
-    }
-    bool whole = feof(file) && !ferror(file) && text != NULL;
-    if (whole) {
-        text[*size] = '\0';
-    } else {
-        say("%s: cannot be read", path);
-        free(text);
-    }
-    fclose(file);
-    return whole ? text : NULL;
-}
 
 static bool is_row(const json_t *row)
 {
@@ -67,16 +36,15 @@ static bool add_document(json_t *to, const json_t *document, const char *path)
 
 bool rows_read(json_t *to, const char *path)
 {
-    size_t size = 0;
-    char *text = read_file(path, &size);
-    bool good = text != NULL;
+    input in;
+    bool good = input_read(&in, path) == EXIT_DONE;
     for (size_t at = 0; good;) {
         json_error_t error;
-        at += strspn(text + at, " \t\r\n");
-        if (at >= size) {
+        at += strspn(in.data + at, " \t\r\n");
+        if (at >= in.size) {
             break;
         }
-        json_t *document = json_loadb(text + at, size - at, JSON_DISABLE_EOF_CHECK, &error);
+        json_t *document = json_loadb(in.data + at, in.size - at, JSON_DISABLE_EOF_CHECK, &error);
         if (document == NULL) {
             say("%s: no JSON: %s (byte %zu)", path, error.text, at + (size_t)error.position);
         }
@@ -84,7 +52,7 @@ bool rows_read(json_t *to, const char *path)
         at += good ? (size_t)error.position : 0;
         json_decref(document);
     }
-    free(text);
+    free(in.data);
     return good;
 }
 
@@ -229,7 +197,7 @@ const char *row_model(char *to, size_t room, const json_t *row)
     return to;
 }
 
-static double number_or(const json_t *row, const char *path, double otherwise)
+double row_number_or(const json_t *row, const char *path, double otherwise)
 {
     double value = row_number(row, path);
     return isnan(value) ? otherwise : value;
@@ -238,10 +206,10 @@ static double number_or(const json_t *row, const char *path, double otherwise)
 const char *row_test(char *to, size_t room, const json_t *row)
 {
     char parts[4][40] = {""};
-    double prompt = number_or(row, "n_prompt", 0);
-    double gen = number_or(row, "n_gen", 0);
-    double depth = number_or(row, "n_depth", 0);
-    double batch = number_or(row, "n_parallel", 1);
+    double prompt = row_number_or(row, "n_prompt", 0);
+    double gen = row_number_or(row, "n_gen", 0);
+    double depth = row_number_or(row, "n_depth", 0);
+    double batch = row_number_or(row, "n_parallel", 1);
     if (row_text(row, "op", NULL) != NULL) {
         snprintf(to, room, "%s", row_text(row, "candidate", row_text(row, "kernel", "")));
         return to;

@@ -18,7 +18,8 @@ const json_t *row_at(const json_t *row, const char *path);
 /* A text that is there and not empty; else `otherwise`. */
 const char *row_text(const json_t *row, const char *path, const char *otherwise);
 double row_number(const json_t *row, const char *path); /* NAN when it is none */
-bool row_flag(const json_t *row, const char *name);     /* is it among its flags? */
+double row_number_or(const json_t *row, const char *path, double otherwise);
+bool row_flag(const json_t *row, const char *name); /* is it among its flags? */
 
 /* Made by pencl, with what that has over llama-bench's rows. */
 bool row_is_ours(const json_t *row);

@@ -3,9 +3,10 @@
  * person or to one single machine: its name, its user, paths, UUIDs, serial numbers. */
 #include "bench_files.h"
 #include "bench_read.h"
+#include "command.h"
+#include "output.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,42 +263,38 @@ static json_t *clean(const json_t *value, const char *const *fields, const secre
 /* ---- the file ---- */
 
 /* An array with one row a line, so that changes of a file can be read. */
-static bool write_rows(const json_t *rows, FILE *file)
+static void write_rows(const json_t *rows, FILE *file)
 {
     secrets s;
     read_secrets(&s);
     fputs("[\n", file);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         json_t *row = clean(json_array_get(rows, i), row_fields, &s);
-        char *text = json_dumps(row, JSON_REAL_PRECISION(8));
+        fputc(' ', file);
+        json_dumpf(row, file, JSON_REAL_PRECISION(8));
+        fputs(i + 1 < json_array_size(rows) ? ",\n" : "\n", file);
         json_decref(row);
-        if (text == NULL) {
-            return false;
-        }
-        fprintf(file, " %s%s\n", text, i + 1 < json_array_size(rows) ? "," : "");
-        free(text);
     }
     fputs("]\n", file);
-    return !ferror(file);
 }
 
 int bench_share(const json_t *rows, const char *path)
 {
-    char *part = malloc(strlen(path) + 6);
-    FILE *file = NULL;
-    bool done = false;
-    if (part != NULL) {
-        sprintf(part, "%s.part", path);
-        file = fopen(part, "w");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    bool whole = memory != NULL;
+    if (whole) {
+        write_rows(rows, memory);
+        whole = !ferror(memory);
+        whole = fclose(memory) == 0 && whole;
     }
-    if (file != NULL) {
-        done = write_rows(rows, file);
-        done = fclose(file) == 0 && done && rename(part, path) == 0;
+    int status = EXIT_FAILED;
+    if (whole) {
+        status = write_file(path, text, size);
+    } else {
+        say("out of host memory");
     }
-    if (!done) {
-        say("%s: %s", path, strerror(errno));
-        remove(part != NULL ? part : "");
-    }
-    free(part);
-    return done ? EXIT_DONE : EXIT_FAILED;
+    free(text);
+    return status;
 }

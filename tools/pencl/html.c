@@ -5,7 +5,6 @@
 #include "command.h"
 #include "output.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,37 +109,15 @@ void page_end(page *p)
     page_add(p, "</body>\n</html>\n");
 }
 
-static bool write_all(const page *p, const char *path)
-{
-    FILE *file = fopen(path, "wb");
-    if (file == NULL) {
-        return false;
-    }
-    bool whole = fwrite(p->data, 1, p->size, file) == p->size;
-    int error = errno;
-    if (fclose(file) != 0) {
-        return false;
-    }
-    errno = error;
-    return whole;
-}
-
 int page_save(page *p, const char *path)
 {
-    char *part = malloc(strlen(path) + 6);
-    bool done = false;
-    if (part == NULL || p->failed) {
+    int status = EXIT_FAILED;
+    if (p->failed) {
         say("out of host memory");
     } else {
-        sprintf(part, "%s.part", path);
-        done = write_all(p, part) && rename(part, path) == 0;
-        if (!done) {
-            say("%s: %s", path, strerror(errno));
-            remove(part);
-        }
+        status = write_file(path, p->data, p->size);
     }
-    free(part);
     free(p->data);
     *p = (page){0};
-    return done ? EXIT_DONE : EXIT_FAILED;
+    return status;
 }

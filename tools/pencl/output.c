@@ -5,6 +5,7 @@
 #include "command.h"
 #include "pencl/text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,4 +143,36 @@ void print_quoted(const char *text, size_t size)
         i += n > 0 ? n : 1;
     }
     putchar('"');
+}
+
+static bool write_all(const char *path, const void *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    if (file == NULL) {
+        return false;
+    }
+    bool whole = fwrite(data, 1, size, file) == size;
+    int error = errno;
+    if (fclose(file) != 0) {
+        return false;
+    }
+    errno = error;
+    return whole;
+}
+
+int write_file(const char *path, const void *data, size_t size)
+{
+    char *part = malloc(strlen(path) + 6);
+    if (part == NULL) {
+        say("out of host memory");
+        return EXIT_FAILED;
+    }
+    sprintf(part, "%s.part", path);
+    bool done = write_all(part, data, size) && rename(part, path) == 0;
+    if (!done) {
+        say("%s: %s", path, strerror(errno));
+        remove(part);
+    }
+    free(part);
+    return done ? EXIT_DONE : EXIT_FAILED;
 }

@@ -31,6 +31,8 @@ json_t *json_ids(const int32_t *ids, size_t n);
 json_t *json_timing(size_t n, double ms);
 /* Prints a document on standard output and frees it; returns an exit status. */
 int print_json(json_t *document);
+/* Writes a file, at once or not at all; an exit status, after a message. */
+int write_file(const char *path, const void *data, size_t size);
 /* Bytes of the UTF-8 character that text begins with; 0 when it is none. */
 size_t character_size(const char *text, size_t size);
 /* Prints text in double quotes on one line, control characters and bytes that are not UTF-8
