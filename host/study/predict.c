@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of what a plain sum reads, a kernel that decodes reads so much: its rows end, its groups start.
- * Of what multiplications alone reach, matrix kernels reach so much with many tokens. CLBlast's
- * tuned kernels are between 0.4 and 0.8 of the peak on most GPUs (its paper of 2018, figure 4);
- * ours have the weights to unpack as well. */
+/* Assumed, the same for every device. Of what a plain sum reads, a kernel that decodes reads so
+ * much: its rows end, its groups start. Of what multiplications alone reach, matrix kernels reach so
+ * much with many tokens: they load, and unpack weights, as well. */
 #define READ_SHARE    0.85
 #define PRODUCT_SHARE 0.5
 

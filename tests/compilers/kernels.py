@@ -115,6 +115,8 @@ def main():
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--keep", type=pathlib.Path, help="the programs stay there")
     options = parser.parse_args()
+    if options.update and not os.environ.get("PENCL_TEST_MODEL"):
+        parser.error("--update would drop the real model's rows: PENCL_TEST_MODEL=$(tools/model)")
     jobs = int(os.environ.get("PENCL_JOBS", "1"))
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "pencl/compilers")
     cache.mkdir(parents=True, exist_ok=True)
