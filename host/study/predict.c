@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* Assumed, the same for every device. Of what a plain sum reads, a kernel that decodes reads so
- * much: its rows end, its groups start. Of what multiplications alone reach, matrix kernels reach so
- * much with many tokens: they load, and unpack weights, as well. */
+ * much: its rows end, its groups start. Of what multiplications alone reach, matrix kernels reach
+ * so much with many tokens: they load, and unpack weights, as well. */
 #define READ_SHARE    0.85
 #define PRODUCT_SHARE 0.5
 
