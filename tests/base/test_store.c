@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "base/store.h"
 #include "support/folder.h"
+#include "support/report.h"
 
 #include <check.h>
 #include <sqlite3.h>
@@ -17,23 +18,13 @@
 static char folder[TEST_PATH];
 static char path[2 * TEST_PATH];
 static pencl_ctx *ctx;
-static int warnings;
-
-static void count_warning(void *user, pencl_log_level level, const char *category, const char *text)
-{
-    (void)user;
-    (void)category;
-    (void)text;
-    warnings += level == PENCL_LOG_WARN;
-}
 
 static void setup(void)
 {
     test_folder_make(folder);
     snprintf(path, sizeof path, "%s/cache.db", folder);
     ctx = pencl_ctx_new();
-    warnings = 0;
-    pencl_ctx_set_log(ctx, count_warning, NULL);
+    test_count_warnings(ctx);
 }
 
 static void teardown(void)
@@ -96,7 +87,7 @@ START_TEST(values_survive_and_are_replaced)
     db = pn_store_db_open(ctx, path);
     ck_assert(holds(db, "key", "newer"));
     pn_store_db_close(db);
-    ck_assert_int_eq(warnings, 0);
+    ck_assert_int_eq(test_warnings, 0);
 }
 END_TEST
 
@@ -122,7 +113,7 @@ START_TEST(nothing_is_written_before_the_first_value)
     put_text(db, "key", "value");
     pn_store_db_close(db);
     ck_assert(pn_file_exists(deep));
-    ck_assert_int_eq(warnings, 0);
+    ck_assert_int_eq(test_warnings, 0);
 }
 END_TEST
 
@@ -143,7 +134,7 @@ START_TEST(two_handles_see_each_others_flushes)
     ck_assert(holds(b, "c", "3"));
     pn_store_db_close(a);
     pn_store_db_close(b);
-    ck_assert_int_eq(warnings, 0);
+    ck_assert_int_eq(test_warnings, 0);
 }
 END_TEST
 
@@ -161,7 +152,7 @@ START_TEST(a_locked_file_is_a_warning_and_the_queue_waits)
     const uint64_t before = pn_clock_ns();
     pn_store_db_flush(db);
     ck_assert_uint_lt(pn_clock_ns() - before, 1000000000U);
-    ck_assert_int_eq(warnings, 1);
+    ck_assert_int_eq(test_warnings, 1);
     ck_assert_int_eq(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
     pn_store_db_close(db);
@@ -174,12 +165,12 @@ END_TEST
 /* Opens whatever is at `path`, uses it, and uses it again: no result may be wrong. */
 static void use_damaged(const char *what)
 {
-    warnings = 0;
+    test_warnings = 0;
     pn_store_db *db = pn_store_db_open(ctx, path);
     ck_assert_msg(absent(db, "key") || holds(db, "key", "value"), "%s", what);
     put_text(db, "fresh", "data");
     pn_store_db_close(db);
-    ck_assert_msg(warnings <= 1, "%s: %d warnings", what, warnings);
+    ck_assert_msg(test_warnings <= 1, "%s: %d warnings", what, test_warnings);
     ck_assert_int_eq(pencl_error_status(ctx), PENCL_OK);
 }
 
@@ -187,7 +178,7 @@ START_TEST(garbage_is_set_aside_and_a_new_file_made)
 {
     test_write(path, "this is not a database, it only looks like one from far away", 60);
     use_damaged("garbage");
-    ck_assert_int_eq(warnings, 1);
+    ck_assert_int_eq(test_warnings, 1);
     ck_assert(pn_file_exists(test_path(folder, "cache.db.damaged")));
     pn_store_db *db = pn_store_db_open(ctx, path);
     ck_assert(holds(db, "fresh", "data"));
@@ -237,7 +228,7 @@ START_TEST(a_changed_value_is_absent)
     sqlite3_close(sql);
     pn_store_db *db = pn_store_db_open(ctx, path);
     ck_assert(absent(db, "key"));
-    ck_assert_int_eq(warnings, 1);
+    ck_assert_int_eq(test_warnings, 1);
     pn_store_db_close(db);
 }
 END_TEST
@@ -250,7 +241,7 @@ START_TEST(a_file_of_another_version_is_left_alone)
     ck_assert_int_eq(sqlite3_exec(sql, "PRAGMA user_version=2", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(sql);
     use_damaged("newer version");
-    ck_assert_int_eq(warnings, 1);
+    ck_assert_int_eq(test_warnings, 1);
     ck_assert_int_eq(sqlite3_open(path, &sql), SQLITE_OK);
     sqlite3_stmt *count = NULL;
     sqlite3_prepare_v2(sql, "SELECT count(*) FROM entries", -1, &count, NULL);
@@ -265,7 +256,7 @@ START_TEST(places_that_cannot_be_written_cost_one_warning)
 {
     static const char *const places[] = {"/proc/no/such/cache.db", "/dev/null/cache.db", "/"};
     for (size_t i = 0; i < PN_COUNT(places); i++) {
-        warnings = 0;
+        test_warnings = 0;
         pn_store_db *db = pn_store_db_open(ctx, places[i]);
         put_text(db, "key", "value");
         pn_store_db_flush(db);
@@ -273,7 +264,7 @@ START_TEST(places_that_cannot_be_written_cost_one_warning)
         pn_store_db_flush(db);
         ck_assert(absent(db, "key"));
         pn_store_db_close(db);
-        ck_assert_msg(warnings == 1, "%s: %d warnings", places[i], warnings);
+        ck_assert_msg(test_warnings == 1, "%s: %d warnings", places[i], test_warnings);
     }
 }
 END_TEST
@@ -290,7 +281,7 @@ static int use_as_nobody(void)
     pn_store_db_flush(db);
     pn_store_db_flush(db);
     pn_store_db_close(db);
-    return warnings;
+    return test_warnings;
 }
 
 START_TEST(a_read_only_folder_costs_one_warning)

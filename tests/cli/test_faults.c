@@ -3,6 +3,7 @@
  * otherwise or ends with a message, and leaves no object behind. */
 #include "support/command.h"
 #include "support/folder.h"
+#include "support/report.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -39,12 +40,7 @@ static void teardown(void)
 
 static int64_t report(int i)
 {
-    int64_t numbers[2] = {0};
-    FILE *file = fopen(test_path(folder, "report"), "rb");
-    ck_assert_msg(file != NULL, "the layer was not loaded");
-    ck_assert_uint_eq(fread(numbers, sizeof *numbers, 2, file), 2);
-    fclose(file);
-    return numbers[i];
+    return test_report(test_path(folder, "report"), 2, i);
 }
 
 static void use_store(const char *name)

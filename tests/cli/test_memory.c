@@ -3,6 +3,7 @@
  * them); and what is said when it does not suffice. */
 #include "support/command.h"
 #include "support/folder.h"
+#include "support/report.h"
 
 #include <check.h>
 #include <math.h>
@@ -37,12 +38,7 @@ static void teardown(void)
 
 static int64_t report(int i)
 {
-    int64_t numbers[3] = {0};
-    FILE *file = fopen(test_path(folder, "report"), "rb");
-    ck_assert_msg(file != NULL, "the layer was not loaded");
-    ck_assert_uint_eq(fread(numbers, sizeof *numbers, 3, file), 3);
-    fclose(file);
-    return numbers[i];
+    return test_report(test_path(folder, "report"), 3, i);
 }
 
 /* "1.50 MiB" behind `name`. */

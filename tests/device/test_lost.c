@@ -4,6 +4,7 @@
 #include "pencl/pencl.h"
 
 #include "support/folder.h"
+#include "support/report.h"
 
 #include <check.h>
 #include <stdint.h>
@@ -24,6 +25,11 @@ static void setup(void)
 static void teardown(void)
 {
     test_folder_remove(folder);
+}
+
+static int64_t report(int i)
+{
+    return test_report(test_path(folder, "report"), 2, i);
 }
 
 /* {1, 2} plus itself. */
@@ -54,16 +60,6 @@ static void expect_twice(const float out[2])
 {
     ck_assert_float_eq(out[0], 2);
     ck_assert_float_eq(out[1], 4);
-}
-
-static int64_t report(int i)
-{
-    int64_t numbers[2] = {0};
-    FILE *file = fopen(test_path(folder, "report"), "rb");
-    ck_assert_msg(file != NULL, "the layer was not loaded");
-    ck_assert_uint_eq(fread(numbers, sizeof *numbers, 2, file), 2);
-    fclose(file);
-    return numbers[i];
 }
 
 /* Says which device, and what can be done. */

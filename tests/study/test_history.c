@@ -3,6 +3,7 @@
 #include "base/os.h"
 #include "pencl/history.h"
 #include "support/folder.h"
+#include "support/report.h"
 
 #include <check.h>
 #include <sqlite3.h>
@@ -12,23 +13,13 @@
 static char folder[TEST_PATH];
 static pencl_ctx *ctx;
 static char seen[256];
-static int warnings;
-
-static void count_warning(void *user, pencl_log_level level, const char *category, const char *text)
-{
-    (void)user;
-    (void)category;
-    (void)text;
-    warnings += level == PENCL_LOG_WARN;
-}
 
 static void setup(void)
 {
     test_folder_make(folder);
     pn_set_env("PENCL_CACHE", folder, true);
     ctx = pencl_ctx_new();
-    warnings = 0;
-    pencl_ctx_set_log(ctx, count_warning, NULL);
+    test_count_warnings(ctx);
 }
 
 static void teardown(void)
@@ -62,7 +53,7 @@ START_TEST(rows_come_back_in_their_order)
     pencl_history_add(ctx, second, 1);
     ck_assert_str_eq(all(NULL), "{1}{2}{3}{4}");
     ck_assert_str_eq(all(&two), "{1}{2}");
-    ck_assert_int_eq(warnings, 0);
+    ck_assert_int_eq(test_warnings, 0);
 }
 END_TEST
 
@@ -79,7 +70,7 @@ START_TEST(a_damaged_row_is_left_out)
                      SQLITE_OK);
     sqlite3_close(sql);
     ck_assert_str_eq(all(NULL), "{2}");
-    ck_assert_int_eq(warnings, 1);
+    ck_assert_int_eq(test_warnings, 1);
 }
 END_TEST
 
@@ -88,7 +79,7 @@ START_TEST(a_place_that_cannot_be_written_costs_a_warning)
     static const char *const rows[] = {"{1}"};
     pn_set_env("PENCL_CACHE", "/dev/null", true);
     pencl_history_add(ctx, rows, 1);
-    ck_assert_int_eq(warnings, 1);
+    ck_assert_int_eq(test_warnings, 1);
     ck_assert_str_eq(all(NULL), "");
     ck_assert_int_eq(pencl_error_status(ctx), PENCL_OK);
 }
