@@ -2,7 +2,6 @@
 /* Remembers which sets of drivers were listed without harm. */
 #include "device/drivers.h"
 
-#include "base/journal.h"
 #include "base/os.h"
 #include "device/icd.h"
 
@@ -94,16 +93,10 @@ pn_store_db *pn_cache_open(pencl_ctx *ctx)
 
 int pencl_drivers_proven(pencl_ctx *ctx)
 {
-    char folder[PN_PATH_MAX];
     pn_drivers drivers;
     pn_drivers_read(&drivers);
     pn_store_db *store = pn_cache_open(ctx);
     bool proven = pn_drivers_known(&drivers, store);
     pn_store_db_close(store);
-    if (proven && pn_cache_folder(folder, sizeof folder)) {
-        pn_journal *journal = pn_journal_open(ctx, folder);
-        proven = pn_journal_left_at(journal, 0) == NULL;
-        pn_journal_close(journal);
-    }
     return proven;
 }

@@ -244,9 +244,9 @@ static void bad_store(judge *j)
         WHAT(f, "%.256s cannot be written: each start compiles again", m->cache);
         MEND(f, "sudo chown -R \"$USER\" %.256s", m->cache);
     }
-    if (m->n_left > 0) {
+    if (m->n_refused > 0) {
         pencl_finding *f = find(j, "journal", FAULT);
-        WHAT(f, "%zu calls into drivers ended a process; they are left out", m->n_left);
+        WHAT(f, "%zu calls into drivers ended a process; they are left out", m->n_refused);
         MEND(f, "PENCL_RETRY=1 pencl devices, after the driver was updated");
     }
 }

@@ -2,11 +2,11 @@
 /* Looks at what lies around OpenCL: GPUs on the bus, render nodes, .icd files, the store. */
 #include "device/machine.h"
 
-#include "base/journal.h"
 #include "base/os.h"
 #include "base/system.h"
 #include "device/icd.h"
 #include "device/loader.h"
+#include "device/risk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,8 +190,8 @@ static void look_at_store(pencl_machine *m, pencl_ctx *ctx)
     snprintf(path, sizeof path, "%s/cache.db", m->cache);
     pn_file_stamp(path, &m->cache_bytes, &time);
     pn_journal *journal = pn_journal_open(ctx, m->cache);
-    while (pn_journal_left_at(journal, m->n_left) != NULL) {
-        m->n_left++;
+    for (const char *row; (row = pn_journal_left_at(journal, m->n_left)) != NULL; m->n_left++) {
+        m->n_refused += pn_risk_refused(row);
     }
     pn_journal_close(journal);
 }

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#define AGAIN "again: "
+
 /* The row of a second try. */
 static const char *again(char row[PN_RISK_MAX + 8], const char *what)
 {
-    snprintf(row, PN_RISK_MAX + 8, "again: %s", what);
+    snprintf(row, PN_RISK_MAX + 8, AGAIN "%s", what);
     return row;
 }
 
@@ -41,6 +43,11 @@ pencl_status pn_risk_check(pn_journal **journal, pencl_ctx *ctx, const char *wha
                        twice ? "two processes died" : "the last process died", what);
     }
     return PENCL_OK;
+}
+
+bool pn_risk_refused(const char *row)
+{
+    return strncmp(row, AGAIN, sizeof AGAIN - 1) == 0 || strncmp(row, "list ", 5) == 0;
 }
 
 void pn_risk_forget(pn_journal *journal, const char *what)

@@ -14,6 +14,9 @@ typedef enum pn_deaths { PN_ONE_DEATH = 1, PN_TWO_DEATHS } pn_deaths;
 
 /* What pn_risk_begin would return, without beginning. */
 pencl_status pn_risk_check(pn_journal **journal, pencl_ctx *ctx, const char *what, pn_deaths most);
+/* Whether this row of the journal refuses its call: it ended two processes, or one where listing
+ * drivers did. */
+bool pn_risk_refused(const char *row);
 /* Begins `what`, a line such as "build 53ac... matmul/matmul_wide". *journal is opened when it is
  * NULL. E_BUILD when as many earlier processes as `most` died in it. Who watches over an expendable
  * process is told how long the call may last. */

@@ -112,10 +112,10 @@ PENCL_API PENCL_NODISCARD pencl_status pencl_device_match(pencl_device_pick **ou
                                                           const char *words);
 PENCL_API void pencl_device_picks_free(pencl_device_pick *picks);
 
-/* 1 when an earlier process listed the drivers that are installed and survived, and no process died
- * in a driver since; else the first listing is better made by a child process. Opens no driver. A
- * listing that a process died in, and a build or first launch that two did, is refused from then
- * on, unless PENCL_RETRY=1 asks for another try. */
+/* 1 when an earlier process listed the drivers that are installed and survived; else the first
+ * listing is better made by a child process. Opens no driver. A listing that a process died in, and
+ * a build or first launch that two did, is refused from then on, unless PENCL_RETRY=1 asks for
+ * another try. */
 PENCL_API int pencl_drivers_proven(pencl_ctx *ctx);
 /* For such a child: it also tries a listing once more that one process died in, perhaps because it
  * was killed for another reason. `deadline`, when not NULL, is told before each risky call in how

@@ -62,7 +62,8 @@ typedef struct pencl_machine {
     pencl_finding *findings;
     char cache[512];      /* folder of binaries and verdicts; "" without a home */
     uint64_t cache_bytes; /* of its cache.db */
-    size_t n_left;        /* calls that processes died in, which are refused or tried with care */
+    size_t n_left;        /* calls that processes died in ... */
+    size_t n_refused;     /* ... of these, not made any more; the others get one more try */
 } pencl_machine;
 
 /* Looks around, with a list of this process. PENCL_ROOT goes before /dev, /sys and /etc: a test's

@@ -103,6 +103,21 @@ START_TEST(right_kernels_are_tried_once)
 }
 END_TEST
 
+/* A process that was killed in one kernel's build: neither the drivers nor other kernels are meant.
+ */
+START_TEST(a_single_death_disturbs_no_later_start)
+{
+    char command[COMMAND];
+    run(DONE);
+    snprintf(command, sizeof command, "echo '+build 00 other/kernel' >> %s/cache/journal.left",
+             folder);
+    shell(command);
+    const command_result *r = run(DONE);
+    ck_assert_ptr_null(strstr(r->err, "first time"));
+    ck_assert_str_eq(r->out, expected);
+}
+END_TEST
+
 START_TEST(a_wrong_kernel_is_replaced)
 {
     plant_matmul("return; /* planted */");
@@ -186,6 +201,7 @@ Suite *suite_cli_trust(void)
     tcase_set_timeout(tc, 240);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, right_kernels_are_tried_once);
+    tcase_add_test(tc, a_single_death_disturbs_no_later_start);
     tcase_add_test(tc, a_wrong_kernel_is_replaced);
     tcase_add_test(tc, a_kernel_that_does_not_build_is_replaced);
     tcase_add_test(tc, a_kernel_that_kills_the_compiler_is_replaced);
