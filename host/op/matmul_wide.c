@@ -59,7 +59,8 @@ make_wide(pn_emit *e, pn_kernel **k, const pn_task *t, const pn_mm *mm, int part
         local_bytes(mm, t, true) <= (double)caps->local_bytes) {
         pn_text_add(&prelude, "#define EXPANDED\n");
     }
-    return pn_mm_kernel(e, k, t, "matmul_wide", &prelude);
+    const pn_kernel_source source = {.file = "matmul_wide", .name = "matmul_wide", .stage = true};
+    return pn_mm_kernel_of(e, k, t, &source, &prelude);
 }
 
 /* Every compute unit gets as many work-items as the others. */
