@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chains of a plan's launches (op/chain.c). They are made when a run was over so soon that what it
- * takes to launch counts: no chain outlasts its run, so none is too long for one launch, and the
- * first token waits for no build.
+/* Chains of a plan's launches (op/chain.c). They are made when the plan ran a few times, and was
+ * over so soon that what it takes to launch counts: no chain outlasts its run, so none is too long
+ * for one launch, and what runs once waits for no build.
  *
  * A compiler may be wrong about a chain where it was right about each kernel. So the first run by
  * chains of a program that this device was never seen to get right is followed by the same launches
@@ -13,7 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LONG_NS = 50000000 }; /* of a run: half of what a launch may last */
+enum {
+    LONG_NS = 50000000, /* of a run: half of what a launch may last */
+    RUNS = 16           /* before chains: a build takes as long as some hundred short runs */
+};
 
 /* Another run over the same inputs does the same. */
 static bool is_repeatable(const pn_plan *plan)
@@ -161,7 +164,8 @@ pencl_status pn_chains_replay(pn_plan *plan, bool timed)
         pn_emit_unchain(&plan->emit);
         plan->chains = PN_CHAINS_LATER;
     }
-    if (plan->chains == PN_CHAINS_LATER && plan->took > 0 && plan->took < LONG_NS) {
+    if (plan->chains == PN_CHAINS_LATER && plan->took > 0 && plan->took < LONG_NS &&
+        ++plan->short_runs >= RUNS) {
         return make(plan);
     }
     return plan->chains == PN_CHAINS_READY ? pn_emit_replay_chains(&plan->emit)

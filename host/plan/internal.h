@@ -28,7 +28,7 @@ typedef struct pn_slot {
 /* When launches that follow each other are one. */
 typedef enum pn_chaining {
     PN_CHAINS_NEVER,
-    PN_CHAINS_LATER, /* when it has run, and did not take long */
+    PN_CHAINS_LATER, /* when it ran often, and not for long */
     PN_CHAINS_READY
 } pn_chaining;
 
@@ -54,6 +54,7 @@ struct pn_plan {
     bool form_refused; /* something fused was wrong: the plan is to be made again */
     bool idle_told;    /* the device was told once that the first run is over */
     pn_chaining chains;
+    int short_runs;   /* so far, until there are chains */
     uint64_t started; /* when the last run's launches began to be enqueued, ns; 0: it is over */
     uint64_t took;    /* by the last run, at most */
     uint64_t timed;   /* by the last run whose launches were timed */
