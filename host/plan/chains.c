@@ -148,7 +148,7 @@ static pencl_status make(pn_plan *plan)
         return v.none > 0 ? prove(plan) : pn_emit_replay_chains(&plan->emit);
     }
     if (st != PENCL_OK) {
-        pn_log(plan->ctx, PENCL_LOG_WARN, "plan", "launches are not chained: %s",
+        pn_log(plan->ctx, PENCL_LOG_INFO, "plan", "launches are not chained: %s",
                pencl_error_text(plan->ctx));
         pn_error_clear(plan->ctx);
     }
