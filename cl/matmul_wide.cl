@@ -52,11 +52,12 @@ static inline void normalise(__global const float *x, uint token, __local float 
 /* Activations as w_quads has its columns: each four times, high columns times W_HIGH_SCALE. */
 static inline void expand(X_SPACE const float *x, __local float *to)
 {
-    for (uint block = 0; block < BLOCKS; block++) {
-        const uint col = block * W_BLOCK;
-        for (uint k = col; k < col + W_HALF; k++) {
-            vstore4((float4)(x[k]), k, to);
-            vstore4((float4)(x[k + W_HALF] * W_HIGH_SCALE), k + W_HALF, to);
+    for (uint col = 0; col < COLS; col += W_HALF) {
+        const float scale = col % W_BLOCK == 0 ? 1.0f : W_HIGH_SCALE;
+#pragma unroll
+        for (uint k = 0; k < W_HALF; k += 4) {
+            const float4 v = vload4(0, x + col + k) * scale;
+            vstore16(v.s0000111122223333, 0, to + (col + k) * 4);
         }
     }
 }
@@ -116,6 +117,27 @@ static inline float16 in_row_order(const QF *s)
     return (float16)(ab.lo, cd.lo, ab.hi, cd.hi, ab2.lo, cd2.lo, ab2.hi, cd2.hi);
 }
 
+/* The other way: a number of each row, in the order of the quad vectors. */
+static inline void in_quad_order(float16 rows, QF *quads)
+{
+#if QUAD == 4
+    quads[0] = rows.s048c;
+    quads[1] = rows.s159d;
+    quads[2] = rows.s26ae;
+    quads[3] = rows.s37bf;
+#elif QUAD == 8
+    quads[0] = rows.s048c048c;
+    quads[1] = rows.s159d159d;
+    quads[2] = rows.s26ae26ae;
+    quads[3] = rows.s37bf37bf;
+#else
+    quads[0] = rows.s048c048c048c048c;
+    quads[1] = rows.s159d159d159d159d;
+    quads[2] = rows.s26ae26ae26ae26ae;
+    quads[3] = rows.s37bf37bf37bf37bf;
+#endif
+}
+
 static inline void multiply_tile(weights w,
                                  uint row,
                                  X_SPACE const float *x,
@@ -124,6 +146,12 @@ static inline void multiply_tile(weights w,
                                  __local const float *sums,
                                  float16 *acc)
 {
+    QF total[TOKENS * 4];
+#pragma unroll
+    for (uint i = 0; i < TOKENS * 4; i++) {
+        total[i] = 0.0f;
+    }
+#pragma unroll
     for (uint t = 0; t < TOKENS; t++) {
         acc[t] = 0.0f;
     }
@@ -133,6 +161,7 @@ static inline void multiply_tile(weights w,
         for (uint i = 0; i < TOKENS * 4; i++) {
             s[i] = 0.0f;
         }
+#pragma unroll
         for (uint k = 0; k < W_HALF; k += QUAD / 4) {
             QF low[4];
             QF high[4];
@@ -148,14 +177,22 @@ static inline void multiply_tile(weights w,
                 }
             }
         }
-        float16 scale = w_scale(w, row, block);
+        QF scale[4];
+        in_quad_order(w_scale(w, row, block), scale);
 #pragma unroll
         for (uint t = 0; t < TOKENS; t++) {
-            acc[t] += scale * in_row_order(s + t * 4);
+#pragma unroll
+            for (uint b = 0; b < 4; b++) {
+                total[t * 4 + b] += scale[b] * s[t * 4 + b];
+            }
 #ifdef W_SHIFTED
             acc[t] += w_min(w, row, block) * sums[t * BLOCKS + block];
 #endif
         }
+    }
+#pragma unroll
+    for (uint t = 0; t < TOKENS; t++) {
+        acc[t] += in_row_order(total + t * 4);
     }
 }
 
