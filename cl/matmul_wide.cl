@@ -48,22 +48,12 @@ static inline void normalise(__global const float *x, uint token, __local float 
 #ifdef W_SCALED
 /* Blocks: their quants are multiplied as they are, the scale is applied to a block's sum, and the
  * minimum to the sum of its activations. */
-#ifdef EXPANDED
-/* Activations as w_quads has its columns: each four times, high columns times W_HIGH_SCALE. */
-static inline void expand(X_SPACE const float *x, __local float *to)
-{
-    for (uint col = 0; col < COLS; col += W_HALF) {
-        const float scale = col % W_BLOCK == 0 ? 1.0f : W_HIGH_SCALE;
-#pragma unroll
-        for (uint k = 0; k < W_HALF; k += 4) {
-            const float4 v = vload4(0, x + col + k) * scale;
-            vstore16(v.s0000111122223333, 0, to + (col + k) * 4);
-        }
-    }
-}
 
-#define X_QUAD(t, col, factor) Q_LOAD(0, quads + ((t)*COLS + (col)) * 4)
-#else
+/* vload4, of which PoCL 3.1 makes two loads. */
+typedef float4 __attribute__((aligned(4))) float4_anywhere;
+#define LOAD4(p) (*(X_SPACE const float4_anywhere *)(p))
+
+/* Activations of QUAD / 4 columns, each four times, as w_quads has its columns. */
 static inline QF spread(X_SPACE const float *x)
 {
 #if QUAD == 4
@@ -71,22 +61,20 @@ static inline QF spread(X_SPACE const float *x)
 #elif QUAD == 8
     return (float8)((float4)(x[0]), (float4)(x[1]));
 #else
-    return (float16)((float4)(x[0]), (float4)(x[1]), (float4)(x[2]), (float4)(x[3]));
+    return LOAD4(x).s0000111122223333;
 #endif
 }
-
-#define X_QUAD(t, col, factor) (spread(x + (t)*X_STEP + (col)) * (factor))
-#endif
 
 #ifdef W_SHIFTED
 static inline void sum_blocks(X_SPACE const float *x, __local float *sums)
 {
     for (uint block = 0; block < BLOCKS; block++) {
-#if W_BLOCK == 16
-        sums[block] = sum_of_lanes(vload16(block, x));
-#else
-        sums[block] = sum_of_lanes(vload16(block * 2, x) + vload16(block * 2 + 1, x));
-#endif
+        float4 sum = 0.0f;
+#pragma unroll
+        for (uint k = 0; k < W_BLOCK; k += 4) {
+            sum += LOAD4(x + block * W_BLOCK + k);
+        }
+        sums[block] = (sum.x + sum.z) + (sum.y + sum.w);
     }
 }
 #endif
@@ -142,7 +130,6 @@ static inline void multiply_tile(weights w,
                                  uint row,
                                  X_SPACE const float *x,
                                  long x_step,
-                                 __local const float *quads,
                                  __local const float *sums,
                                  float16 *acc)
 {
@@ -168,8 +155,9 @@ static inline void multiply_tile(weights w,
             w_quads(w, row, block, k, low, high);
 #pragma unroll
             for (uint t = 0; t < TOKENS; t++) {
-                QF x_low = X_QUAD(t, block * W_BLOCK + k, 1.0f);
-                QF x_high = X_QUAD(t, block * W_BLOCK + k + W_HALF, W_HIGH_SCALE);
+                X_SPACE const float *p = x + t * X_STEP + block * W_BLOCK + k;
+                const QF x_low = spread(p);
+                const QF x_high = spread(p + W_HALF);
 #pragma unroll
                 for (uint b = 0; b < 4; b++) {
                     s[t * 4 + b] += low[b] * x_low;
@@ -203,7 +191,6 @@ static inline void multiply_tile(weights w,
                                  uint row,
                                  X_SPACE const float *x,
                                  long x_step,
-                                 __local const float *quads,
                                  __local const float *sums,
                                  float16 *acc)
 {
@@ -240,7 +227,6 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void matmul_wide(
     __global const float *x_in, long x_at, long x_step, uint first, uint count, uint run PART_PARAMS)
 {
     X_SPACE const float *x;
-    __local const float *quads = 0;
     __local const float *sums = 0;
 #ifdef NORM
     __local float normal[TOKENS * COLS];
@@ -250,13 +236,6 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void matmul_wide(
     x = normal;
 #else
     x = x_in + x_at;
-#endif
-#if defined(EXPANDED) && defined(W_SCALED)
-    __local float expanded[TOKENS * COLS * 4];
-    for (uint t = 0; t < TOKENS; t++) {
-        expand(x + t * X_STEP, expanded + t * COLS * 4);
-    }
-    quads = expanded;
 #endif
 #ifdef W_SHIFTED
     __local float block_sums[TOKENS * BLOCKS];
@@ -276,7 +255,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void matmul_wide(
         OPEN_TILE(tile, w, row, rows)
         for (uint n = 0; n < VALUES; n++) {
             OPEN_VALUE(n, w)
-            multiply_tile(w, row, x, x_step, quads, sums, v + n * TOKENS);
+            multiply_tile(w, row, x, x_step, sums, v + n * TOKENS);
         }
         const uint lanes = rows - row;
         for (uint t = 0; t < TOKENS; t++) {
