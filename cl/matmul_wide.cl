@@ -186,7 +186,9 @@ static inline void multiply_tile(weights w,
 
 #else /* dense types */
 
-/* Odd and even columns are summed apart: one chain of additions would wait for itself. */
+/* Neighbouring columns are summed apart: one chain of additions would wait for itself. */
+#define CHAINS (TOKENS == 1 ? 4 : 2)
+
 static inline void multiply_tile(weights w,
                                  uint row,
                                  X_SPACE const float *x,
@@ -194,30 +196,35 @@ static inline void multiply_tile(weights w,
                                  __local const float *sums,
                                  float16 *acc)
 {
-    float16 odd[TOKENS];
+    float16 s[TOKENS * CHAINS];
 #pragma unroll
-    for (uint t = 0; t < TOKENS; t++) {
-        acc[t] = 0.0f;
-        odd[t] = 0.0f;
+    for (uint i = 0; i < TOKENS * CHAINS; i++) {
+        s[i] = 0.0f;
     }
-    for (uint col = 0; col + 1 < COLS; col += 2) {
-        float16 a = w_column(w, row, col);
-        float16 b = w_column(w, row, col + 1);
+    for (uint col = 0; col + CHAINS <= COLS; col += CHAINS) {
 #pragma unroll
-        for (uint t = 0; t < TOKENS; t++) {
-            acc[t] += a * x[t * X_STEP + col];
-            odd[t] += b * x[t * X_STEP + col + 1];
+        for (uint i = 0; i < CHAINS; i++) {
+            const float16 column = w_column(w, row, col + i);
+#pragma unroll
+            for (uint t = 0; t < TOKENS; t++) {
+                s[t * CHAINS + i] += column * x[t * X_STEP + col + i];
+            }
         }
     }
-#if COLS % 2 != 0
-    float16 last = w_column(w, row, COLS - 1);
-    for (uint t = 0; t < TOKENS; t++) {
-        acc[t] += last * x[t * X_STEP + COLS - 1];
+    for (uint col = COLS / CHAINS * CHAINS; col < COLS; col++) {
+        const float16 column = w_column(w, row, col);
+#pragma unroll
+        for (uint t = 0; t < TOKENS; t++) {
+            s[t * CHAINS] += column * x[t * X_STEP + col];
+        }
     }
-#endif
 #pragma unroll
     for (uint t = 0; t < TOKENS; t++) {
-        acc[t] += odd[t];
+        acc[t] = s[t * CHAINS];
+#pragma unroll
+        for (uint i = 1; i < CHAINS; i++) {
+            acc[t] += s[t * CHAINS + i];
+        }
     }
 }
 #endif
