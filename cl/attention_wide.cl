@@ -4,6 +4,7 @@
 // Keys are in layout rows16: 16 slots of one d lie side by side. Caches are stored so; other keys are
 // packed first (attention_pack). DIM is a multiple of 16, all elements are float32, and steps along
 // DIM (q, v, out) and slots (positions, sequence ids) are 1. TQ: query rows a work-item.
+#include "lib/stage.clh"
 #include "lib/attention.clh"
 #include "lib/exp.clh"
 #include "lib/lanes.clh"
@@ -151,12 +152,12 @@ static inline void weigh_block(float16 *prob, seen_rows *seen)
 
 // One work-item: TQ query rows (tokens times query heads, flattened) of one group, so that rows
 // share each load of keys and values. Global size: (rows / TQ rounded up, groups).
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void attention_wide(ATTENTION_PARAMS)
+STAGE_KERNEL(1)
+attention_wide(STAGE_PLACE ATTENTION_PARAMS)
 {
     ATTENTION_BEGIN
-    const int group = get_global_id(1);
-    const int first = get_global_id(0) * TQ;
+    const int group = PLACE(1);
+    const int first = PLACE(0) * TQ;
     query_rows query;
     seen_rows seen;
     for (int j = 0; j < TQ; j++) {
@@ -206,14 +207,14 @@ void attention_wide(ATTENTION_PARAMS)
 
 // Keys of any strides into layout rows16, for attention_wide: [group][tile][DIM][16 slots]. One
 // work-item: 16 slots. Global size: (tiles, groups).
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void attention_pack(__global const float *restrict k,
-                    const long k_at,
-                    __global float *restrict packed,
-                    const int kv_seq)
+STAGE_KERNEL(1)
+attention_pack(STAGE_PLACE __global const float *restrict k,
+               const long k_at,
+               __global float *restrict packed,
+               const int kv_seq)
 {
-    const int tile = get_global_id(0);
-    const int group = get_global_id(1);
+    const int tile = PLACE(0);
+    const int group = PLACE(1);
     __global float *to = packed + ((long)group * ((kv_seq + 15) / 16) + tile) * (DIM * 16);
     for (int d = 0; d < DIM; d++) {
         for (int lane = 0; lane < 16; lane++) {

@@ -4,6 +4,7 @@
 #ifndef QUAD
 #define QUAD 8 /* floats of the device's own vectors: 4, 8 or 16 */
 #endif
+#include "lib/stage.clh"
 #include "lib/parts.clh"
 #include "lib/weights.clh"
 #include "lib/lanes16.clh"
@@ -230,8 +231,13 @@ static inline void multiply_tile(weights w,
 #endif
 
 /* Work-items: tiles first .. first + count - 1, in runs of `run`. Work-group: 1. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void matmul_wide(
-    __global const float *x_in, long x_at, long x_step, uint first, uint count, uint run PART_PARAMS)
+STAGE_KERNEL(1)
+matmul_wide(STAGE_PLACE __global const float *x_in,
+            long x_at,
+            long x_step,
+            uint first,
+            uint count,
+            uint run PART_PARAMS)
 {
     X_SPACE const float *x;
     __local const float *sums = 0;
@@ -251,7 +257,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void matmul_wide(
     }
     sums = block_sums;
 #endif
-    const uint begin = get_global_id(0) * run;
+    const uint begin = PLACE(0) * run;
     const uint end = min(begin + run, count);
     for (uint i = begin; i < end; i++) {
         const uint tile = first + i;

@@ -19,6 +19,7 @@
 /* Every function that is called; all of them are in OpenCL 1.2. */
 #define PN_CL_FUNCTIONS(X)                                                                         \
     X(clBuildProgram)                                                                              \
+    X(clCompileProgram)                                                                            \
     X(clCreateBuffer)                                                                              \
     X(clCreateCommandQueue)                                                                        \
     X(clCreateContext)                                                                             \
@@ -43,6 +44,7 @@
     X(clGetPlatformInfo)                                                                           \
     X(clGetProgramBuildInfo)                                                                       \
     X(clGetProgramInfo)                                                                            \
+    X(clLinkProgram)                                                                               \
     X(clReleaseCommandQueue)                                                                       \
     X(clReleaseContext)                                                                            \
     X(clReleaseDevice)                                                                             \

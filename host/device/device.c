@@ -160,6 +160,9 @@ void pn_device_release(pencl_device *device)
     if (--device->refs > 0) {
         return;
     }
+    if (device->counters != NULL) {
+        device->cl->clReleaseMemObject(device->counters);
+    }
     if (device->queue != NULL) {
         device->cl->clReleaseCommandQueue(device->queue);
     }

@@ -99,13 +99,16 @@ typedef struct pn_kernel pn_kernel; /* one kernel object: its arguments stay set
  * for the profile, the journal and messages. A failed build is E_BUILD with the compiler's log.
  * Every program has -cl-std=CL1.2 unless its options name another. */
 typedef struct pn_kernel_source {
-    const char *file;    /* "matmul_wide" */
-    const char *name;    /* the kernel's name */
-    const char *prelude; /* or NULL */
-    const char *options; /* "-DT=8", or NULL */
-    const char *label;   /* "matmul/matmul_wide<q4_1,8>" */
-    bool whole;          /* launches are never cut: the caller sees to it that they are short */
-    bool once;           /* reads what it writes: no part of a launch may be done twice */
+    const char *file;     /* "matmul_wide" */
+    const char *name;     /* the kernel's name */
+    const char *prelude;  /* or NULL */
+    const char *options;  /* "-DT=8", or NULL */
+    const char *label;    /* "matmul/matmul_wide<q4_1,8>" */
+    bool whole;           /* launches are never cut: the caller sees to it that they are short */
+    bool once;            /* reads what it writes: no part of a launch may be done twice */
+    bool stage;           /* written with lib/stage.clh: may be a stage of a chain */
+    const pn_text *units; /* texts to compile apart and to link with it */
+    int n_units;
 } pn_kernel_source;
 pencl_status pn_kernel_new(pn_kernel **out, pencl_device *device, const pn_kernel_source *source);
 void pn_kernel_free(pn_kernel *kernel);
@@ -135,6 +138,32 @@ pencl_status pn_device_finish(pencl_device *device); /* waits for all of it */
 /* Off the token path: reads the binaries of programs first launched since, and queues them for
  * the store, which is written. Called by models after their first run and at close. */
 void pn_device_idle(pencl_device *device);
+
+/* ---- chains: one launch for several, on CPUs, where a launch costs as much as a small kernel ----
+ */
+enum { PN_CHAIN_MOST = 8 }; /* launches of a chain */
+/* A launch as it was recorded. */
+typedef struct pn_stage {
+    pn_kernel *kernel;
+    int dims;
+    size_t global[3];
+    size_t local[3];
+} pn_stage;
+
+/* Whether the device runs chains. */
+bool pn_device_chains(const pencl_device *device);
+/* How many of n launches that follow each other are one chain, from the first on; 0: it is none.
+ * What was not launched yet, or is cut, is in no chain, and no chain is cut: what the launches take
+ * in all is the caller's to see to. */
+int pn_chain_length(const pencl_device *device, const pn_stage *stages, int n);
+/* A kernel that does the work of n launches. Their arguments are its own, now and whenever they are
+ * set again: it is freed before their kernels. Its program is one of the device's kernels and
+ * drivers: E_BUILD like any other, and `pn_chain_key` names it. */
+pencl_status pn_chain_new(pn_kernel **out, pencl_device *device, const pn_stage *stages, int n);
+const char *pn_chain_key(const pn_kernel *chain);
+pencl_status pn_chain_run(pn_kernel *chain);
+/* The kernel's arguments go to no chain any more. */
+void pn_chain_leave(pn_kernel *kernel);
 
 /* ---- times of launches, by the device's clock ---- */
 typedef struct pn_time {

@@ -35,6 +35,7 @@ struct pencl_device {
     cl_device_id part; /* the same when it is a part of a device, which is then released; or NULL */
     cl_context context;
     cl_command_queue queue;   /* in order */
+    cl_mem counters;          /* of chains; or NULL */
     bool flushed;             /* since the last wait */
     pn_times *times;          /* launches are timed; or NULL */
     const char *best_std;     /* "-cl-std=CL3.0": for kernels with subgroups */

@@ -16,9 +16,11 @@ pencl_status pn_kernel_new(pn_kernel **out, pencl_device *device, const pn_kerne
     k->whole = source->whole;
     k->once = source->once;
     pn_device_hold(device);
+    const bool stage = source->stage && source->options == NULL && pn_device_chains(device);
+    k->args = stage ? pn_calloc(PN_STAGE_ARGS, sizeof *k->args) : NULL;
     k->name = pn_strdup(source->name);
     k->label = pn_strdup(source->label);
-    pencl_status status = k->name == NULL || k->label == NULL
+    pencl_status status = k->name == NULL || k->label == NULL || (stage && k->args == NULL)
                               ? PN_NOMEM(device->ctx)
                               : pn_program_get(&k->program, device, source);
     if (status == PENCL_OK) {
@@ -51,6 +53,7 @@ void pn_kernel_free(pn_kernel *kernel)
     }
     pn_program_free(kernel->program);
     pn_device_release(kernel->device);
+    pn_free(kernel->args);
     pn_free(kernel->name);
     pn_free(kernel->label);
     pn_free(kernel);
@@ -65,30 +68,54 @@ static void set_arg(pn_kernel *k, int index, size_t size, const void *value)
     }
 }
 
+void pn_kernel_arg(pn_kernel *k, int index, const pn_arg *arg)
+{
+    static const size_t bytes[] = {sizeof(cl_mem), 4, 4, 8, 4};
+    set_arg(k, index, bytes[arg->kind], &arg->value);
+    if (k->args != NULL) {
+        if (index < PN_STAGE_ARGS) {
+            k->args[index] = *arg;
+        }
+        k->n_args = index < k->n_args ? k->n_args : index + 1;
+    }
+    if (k->chain != NULL) {
+        pn_kernel_arg(k->chain, k->chain_at + index, arg);
+    }
+}
+
+void pn_kernel_follow(pn_kernel *chain, int at, pn_kernel *kernel)
+{
+    kernel->chain = chain;
+    kernel->chain_at = at;
+    for (int i = 0; i < kernel->n_args; i++) {
+        pn_kernel_arg(chain, at + i, &kernel->args[i]);
+    }
+}
+
 void pn_kernel_arg_buffer(pn_kernel *k, int index, pn_buffer *buffer)
 {
-    cl_mem mem = buffer == NULL ? NULL : buffer->mem;
-    set_arg(k, index, sizeof(cl_mem), &mem); // NOLINT(bugprone-sizeof-expression): the handle
+    pn_kernel_arg(k, index,
+                  &(pn_arg){PN_ARG_BUFFER, .value.mem = buffer == NULL ? NULL : buffer->mem});
 }
 
 void pn_kernel_arg_i32(pn_kernel *k, int index, int32_t value)
 {
-    set_arg(k, index, sizeof value, &value);
+    pn_kernel_arg(k, index, &(pn_arg){PN_ARG_I32, .value.i32 = value});
 }
 
 void pn_kernel_arg_u32(pn_kernel *k, int index, uint32_t value)
 {
-    set_arg(k, index, sizeof value, &value);
+    pn_kernel_arg(k, index, &(pn_arg){PN_ARG_U32, .value.u32 = value});
 }
 
 void pn_kernel_arg_i64(pn_kernel *k, int index, int64_t value)
 {
-    set_arg(k, index, sizeof value, &value);
+    pn_kernel_arg(k, index, &(pn_arg){PN_ARG_I64, .value.i64 = value});
 }
 
 void pn_kernel_arg_f32(pn_kernel *k, int index, float value)
 {
-    set_arg(k, index, sizeof value, &value);
+    pn_kernel_arg(k, index, &(pn_arg){PN_ARG_F32, .value.f32 = value});
 }
 
 void pn_kernel_arg_local(pn_kernel *k, int index, size_t bytes)

@@ -67,24 +67,63 @@ static pencl_status fail_build(pencl_device *d, cl_program program, cl_int code)
     return status;
 }
 
+/* Only compiled where it is to be linked. */
 static pencl_status
-build_source(pn_program *p, const char *source, const char *options, const char *label)
+build_text(cl_program *out, pencl_device *d, const char *text, const char *options, bool link)
+{
+    cl_int code = CL_SUCCESS;
+    *out = d->cl->clCreateProgramWithSource(d->context, 1, &text, NULL, &code);
+    if (code != CL_SUCCESS) {
+        return pn_cl_fail(d, "clCreateProgramWithSource", code, __FILE__, __LINE__);
+    }
+    code = link ? d->cl->clCompileProgram(*out, 1, &d->id, options, 0, NULL, NULL, NULL, NULL)
+                : d->cl->clBuildProgram(*out, 1, &d->id, options, NULL, NULL);
+    return code == CL_SUCCESS ? PENCL_OK : fail_build(d, *out, code);
+}
+
+/* The text and the units, each compiled by itself. */
+static pencl_status
+link_texts(pn_program *p, const char *text, const char *options, const pn_kernel_source *source)
 {
     pencl_device *d = p->device;
-    cl_int code = CL_SUCCESS;
-    char risk[PN_RISK_MAX];
-    snprintf(risk, sizeof risk, "build %s %s", p->store_key, label);
-    PENCL_TRY(pn_device_risk(d, risk));
-    p->program = d->cl->clCreateProgramWithSource(d->context, 1, &source, NULL, &code);
+    const int n = source->n_units + 1;
     pencl_status status = PENCL_OK;
-    if (code != CL_SUCCESS) {
-        status = pn_cl_fail(d, "clCreateProgramWithSource", code, __FILE__, __LINE__);
-    } else {
-        code = d->cl->clBuildProgram(p->program, 1, &d->id, options, NULL, NULL);
-        status = code == CL_SUCCESS ? PENCL_OK : fail_build(d, p->program, code);
+    cl_program *all = pn_calloc((size_t)n, sizeof *all);
+    if (all == NULL) {
+        return PN_NOMEM(d->ctx);
     }
+    for (int i = 0; i < n && status == PENCL_OK; i++) {
+        const char *unit = i == 0 ? text : pn_text_get(&source->units[i - 1]);
+        status = build_text(&all[i], d, unit, options, true);
+    }
+    if (status == PENCL_OK) {
+        cl_int code = CL_SUCCESS;
+        p->program =
+            d->cl->clLinkProgram(d->context, 1, &d->id, NULL, (cl_uint)n, all, NULL, NULL, &code);
+        status = code == CL_SUCCESS   ? PENCL_OK
+                 : p->program != NULL ? fail_build(d, p->program, code)
+                                      : pn_cl_fail(d, "clLinkProgram", code, __FILE__, __LINE__);
+    }
+    for (int i = 0; i < n; i++) {
+        if (all[i] != NULL) {
+            d->cl->clReleaseProgram(all[i]);
+        }
+    }
+    pn_free(all);
+    return status;
+}
+
+static pencl_status
+build(pn_program *p, const char *text, const char *options, const pn_kernel_source *source)
+{
+    pencl_device *d = p->device;
+    char risk[PN_RISK_MAX];
+    snprintf(risk, sizeof risk, "build %s %s", p->store_key, source->label);
+    PENCL_TRY(pn_device_risk(d, risk));
+    pencl_status status = source->n_units > 0 ? link_texts(p, text, options, source)
+                                              : build_text(&p->program, d, text, options, false);
     pn_risk_end(d->journal, d->ctx, risk);
-    pn_log(d->ctx, PENCL_LOG_DEBUG, "device", "%s: built from source", label);
+    pn_log(d->ctx, PENCL_LOG_DEBUG, "device", "%s: built from source", source->label);
     return status;
 }
 
@@ -134,6 +173,17 @@ static pn_program *find(pencl_device *device, const char *key)
     return p;
 }
 
+/* For chains, which compile it again. */
+static pencl_status keep_source(pn_program *p, const pn_kernel_source *source)
+{
+    if (!source->stage) {
+        return PENCL_OK;
+    }
+    p->file = pn_strdup(source->file);
+    p->prelude = pn_strdup(source->prelude == NULL ? "" : source->prelude);
+    return p->file == NULL || p->prelude == NULL ? PN_NOMEM(p->device->ctx) : PENCL_OK;
+}
+
 static pencl_status make(pn_program *p, const pn_kernel_source *source, const char *options)
 {
     pn_text text = {0};
@@ -141,7 +191,7 @@ static pencl_status make(pn_program *p, const pn_kernel_source *source, const ch
     if (status == PENCL_OK) {
         hash_key(p->store_key, pn_text_get(&text), options, NULL);
         if (!load_binary(p, options)) {
-            status = build_source(p, pn_text_get(&text), options, source->label);
+            status = build(p, pn_text_get(&text), options, source);
         }
     }
     pn_text_free(&text);
@@ -169,6 +219,7 @@ pencl_status pn_program_get(pn_program **out, pencl_device *device, const pn_ker
             device->programs = p;
             pn_copy(p->key, sizeof p->key, key);
             status = make(p, source, pn_text_get(&options));
+            status = status == PENCL_OK ? keep_source(p, source) : status;
         }
         if (status != PENCL_OK) {
             pn_program_free(p);
@@ -195,6 +246,8 @@ void pn_program_free(pn_program *program)
         program->device->cl->clReleaseProgram(program->program);
     }
     pn_text_free(&program->launched);
+    pn_free(program->file);
+    pn_free(program->prelude);
     pn_free(program);
 }
 

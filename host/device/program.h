@@ -12,9 +12,11 @@ struct pn_program {
     cl_program program;
     char key[33];       /* of (file, prelude, options): who shares it */
     char store_key[33]; /* of the joined source and the options: what the binary belongs to */
-    bool unsaved;       /* something was launched that the stored binary has not been through */
-    pn_text launched;   /* lines "kernel 64,1,1 85.2": survived a launch at that local size, and the
-                           ns of a work-group */
+    char *file;         /* of one whose kernel may be a stage, with the prelude; else NULL */
+    char *prelude;
+    bool unsaved;     /* something was launched that the stored binary has not been through */
+    pn_text launched; /* lines "kernel 64,1,1 85.2": survived a launch at that local size, and the
+                         ns of a work-group */
 };
 
 /* The program of this source, built or found. Free with pn_program_free. */

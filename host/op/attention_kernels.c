@@ -120,7 +120,8 @@ static pencl_status make_kernel(pn_emit *e, const pn_task *t, pn_kernel **out, c
                                .name = f->name,
                                .prelude = pn_text_get(&prelude),
                                .options = pn_group_options(f->group, device),
-                               .label = f->name};
+                               .label = f->name,
+                               .stage = strcmp(f->file, "attention_wide") == 0};
     pencl_status st = prelude.failed ? PN_NOMEM(pn_emit_ctx(e)) : pn_emit_kernel(e, out, &source);
     pn_text_free(&prelude);
     return st;

@@ -180,6 +180,7 @@ void pn_emit_free(pn_emit *e)
             e->launches[i].free_user(e->launches[i].user);
         }
     }
+    pn_emit_unchain(e);
     for (size_t i = 0; i < e->n_kernels; i++) {
         pn_kernel_free(e->kernels[i]);
     }

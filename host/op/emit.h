@@ -24,7 +24,9 @@ typedef struct pn_launch {
     pn_host_step *run;
     void *user;
     void (*free_user)(void *user);
-    int task; /* that it came from */
+    int task;         /* that it came from */
+    pn_kernel *chain; /* does the work of `chained` launches, this one and those behind; or NULL */
+    int chained;
 } pn_launch;
 
 struct pn_emit {
@@ -48,6 +50,11 @@ void pn_emit_free(pn_emit *e); /* what the recording owns */
 void pn_emit_rebind(pn_emit *e, int slot, const pn_store *store);
 void pn_emit_resized(pn_emit *e, pn_buffer *buffer);
 pencl_status pn_emit_replay(pn_emit *e); /* enqueues all launches in order */
+/* chain.c: makes chains of launches that were all made once; frees them; enqueues them and what is
+ * in none. */
+pencl_status pn_emit_chain(pn_emit *e);
+void pn_emit_unchain(pn_emit *e);
+pencl_status pn_emit_replay_chains(pn_emit *e);
 pencl_status pn_emit_replay_launch(pn_emit *e, const pn_launch *launch);
 pencl_status pn_emit_replay_task(pn_emit *e, int task);
 

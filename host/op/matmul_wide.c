@@ -54,7 +54,8 @@ make_wide(pn_emit *e, pn_kernel **k, const pn_task *t, const pn_mm *mm, int part
     pn_mm_prelude(&prelude, t, mm, part, PN_MM_NORM_HERE);
     pn_text_add(&prelude, "#define TOKENS %" PRId64 "\n#define QUAD %d\n", mm->tokens,
                 quad_of(caps));
-    return pn_mm_kernel(e, k, t, "matmul_wide", &prelude);
+    const pn_kernel_source source = {.file = "matmul_wide", .name = "matmul_wide", .stage = true};
+    return pn_mm_kernel_of(e, k, t, &source, &prelude);
 }
 
 /* Every compute unit gets as many work-items as the others. */

@@ -278,9 +278,8 @@ static void emit_segment(pn_text *text, const pn_task *t, int part, int first_pa
 static void compose(pn_text *source, const pn_task *t)
 {
     pn_address_macro(source);
-    pn_text_add(source, "#include \"lib/elementwise.clh\"\n");
-    pn_text_add(source, "__kernel __attribute__((reqd_work_group_size(%d, 1, 1)))\nvoid pointwise(",
-                GROUP);
+    pn_text_add(source, "#include \"lib/elementwise.clh\"\n#include \"lib/stage.clh\"\n");
+    pn_text_add(source, "STAGE_KERNEL(%d)\npointwise(STAGE_PLACE ", GROUP);
     for (int i = 0; i < t->n_parts; i++) {
         pn_text_add(source,
                     "%s__global %s *o%d, const long o%d_at, const long n%d, const long start%d, "
@@ -294,7 +293,7 @@ static void compose(pn_text *source, const pn_task *t)
                         pn_storage_type(t->program[i]->in[j].view.spec.dtype), param, param);
         }
     }
-    pn_text_add(source, ")\n{\n    const long g = get_global_id(0);\n");
+    pn_text_add(source, ")\n{\n    const long g = PLACE(0);\n");
     param = 0;
     for (int i = 0; i < t->n_parts; i++) {
         emit_segment(source, t, i, param);
@@ -343,7 +342,8 @@ static pencl_status emit(pn_emit *e, const pn_task *t)
                             &(pn_kernel_source){.file = "pointwise",
                                                 .name = "pointwise",
                                                 .prelude = pn_text_get(&source),
-                                                .label = label});
+                                                .label = label,
+                                                .stage = true});
     }
     pn_text_free(&source);
     PENCL_TRY(st);

@@ -25,6 +25,13 @@ typedef struct pn_slot {
     pn_store *store; /* that the launches have; counted */
 } pn_slot;
 
+/* When launches that follow each other are one. */
+typedef enum pn_chaining {
+    PN_CHAINS_NEVER,
+    PN_CHAINS_LATER, /* when it ran often, and not for long */
+    PN_CHAINS_READY
+} pn_chaining;
+
 struct pn_plan {
     pencl_ctx *ctx;
     pencl_device *device;
@@ -46,9 +53,11 @@ struct pn_plan {
     bool checked;      /* PENCL_CHECK: every task is compared with its reference */
     bool form_refused; /* something fused was wrong: the plan is to be made again */
     bool idle_told;    /* the device was told once that the first run is over */
-    uint64_t started;  /* when the last run's launches began to be enqueued, ns; 0: it is over */
-    uint64_t took;     /* by the last run, at most */
-    uint64_t timed;    /* by the last run whose launches were timed */
+    pn_chaining chains;
+    int short_runs;   /* so far, until there are chains */
+    uint64_t started; /* when the last run's launches began to be enqueued, ns; 0: it is over */
+    uint64_t took;    /* by the last run, at most */
+    uint64_t timed;   /* by the last run whose launches were timed */
 };
 
 /* choose.c: a candidate for every task that a kernel runs. */

@@ -49,6 +49,7 @@ typedef struct pn_ir {
     bool bare_matmuls; /* nothing is fused into matmuls, norms; nor elementwise tasks together */
     bool bare_norms;
     bool bare_pointwise;
+    bool chained; /* launches that follow each other become one */
 } pn_ir;
 
 typedef pencl_status pn_pass(pn_ir *ir);

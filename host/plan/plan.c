@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiling a graph into a plan, and running it. */
 #include "base/os.h"
+#include "plan/chains.h"
 #include "plan/forms.h"
 #include "plan/trust.h"
 
@@ -122,6 +123,7 @@ static pencl_status compile(pn_plan *plan,
     PENCL_TRY(record(plan));
     PENCL_TRY(check_launches(plan));
     const bool forced = options->trial || options->kernel != NULL || plan->checked;
+    plan->chains = plan->ir->chained && !forced ? PN_CHAINS_LATER : PN_CHAINS_NEVER;
     return forced || plan->is_ref ? PENCL_OK : pn_forms_try(plan);
 }
 
@@ -269,7 +271,7 @@ static pencl_status replay(pn_plan *plan)
     const bool grew = plan->took > LONG_NS && plan->took > plan->timed + plan->timed / 2;
     plan->started = pn_clock_ns();
     pn_device_time_launches(plan->device, grew);
-    pencl_status st = plan->checked ? pn_plan_run_checked(plan) : pn_emit_replay(&plan->emit);
+    pencl_status st = plan->checked ? pn_plan_run_checked(plan) : pn_chains_replay(plan, grew);
     pn_device_time_launches(plan->device, false);
     if (grew && st == PENCL_OK) {
         plan->timed = plan->took;
