@@ -8,9 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SAMPLE_SECONDS 8.0  /* no longer, unless the size of the test was asked for */
-#define SHORT_SECONDS  30.0 /* of sampling where it was not: three minutes are enough for a device \
-                             */
+#define SAMPLE_SECONDS 8.0 /* no longer, unless the size of the test was asked for */
+#define SHORT_SECONDS                                                                              \
+    30.0 /* of sampling where it was not: three minutes are enough for a device                    \
+          */
 
 typedef struct runner {
     bench_rows *rows;
