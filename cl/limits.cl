@@ -123,12 +123,3 @@ __kernel void limits_dot(__global float *out, int rounds)
     out[get_global_id(0)] = (float)sum;
 }
 #endif
-
-/* ---- starting: nothing is done ---- */
-
-__kernel void limits_nothing(__global float *out)
-{
-    if (get_global_id(0) == get_global_size(0)) {
-        out[0] = 0.0f;
-    }
-}

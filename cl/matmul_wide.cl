@@ -49,21 +49,12 @@ static inline void normalise(__global const float *x, uint token, __local float 
 #ifdef W_SCALED
 /* Blocks: their quants are multiplied as they are, the scale is applied to a block's sum, and the
  * minimum to the sum of its activations. */
-#ifdef EXPANDED
-/* Activations as w_quads has its columns: each four times, high columns times W_HIGH_SCALE. */
-static inline void expand(X_SPACE const float *x, __local float *to)
-{
-    for (uint block = 0; block < BLOCKS; block++) {
-        const uint col = block * W_BLOCK;
-        for (uint k = col; k < col + W_HALF; k++) {
-            vstore4((float4)(x[k]), k, to);
-            vstore4((float4)(x[k + W_HALF] * W_HIGH_SCALE), k + W_HALF, to);
-        }
-    }
-}
 
-#define X_QUAD(t, col, factor) Q_LOAD(0, quads + ((t)*COLS + (col)) * 4)
-#else
+/* vload4, of which PoCL 3.1 makes two loads. */
+typedef float4 __attribute__((aligned(4))) float4_anywhere;
+#define LOAD4(p) (*(X_SPACE const float4_anywhere *)(p))
+
+/* Activations of QUAD / 4 columns, each four times, as w_quads has its columns. */
 static inline QF spread(X_SPACE const float *x)
 {
 #if QUAD == 4
@@ -71,22 +62,20 @@ static inline QF spread(X_SPACE const float *x)
 #elif QUAD == 8
     return (float8)((float4)(x[0]), (float4)(x[1]));
 #else
-    return (float16)((float4)(x[0]), (float4)(x[1]), (float4)(x[2]), (float4)(x[3]));
+    return LOAD4(x).s0000111122223333;
 #endif
 }
-
-#define X_QUAD(t, col, factor) (spread(x + (t)*X_STEP + (col)) * (factor))
-#endif
 
 #ifdef W_SHIFTED
 static inline void sum_blocks(X_SPACE const float *x, __local float *sums)
 {
     for (uint block = 0; block < BLOCKS; block++) {
-#if W_BLOCK == 16
-        sums[block] = sum_of_lanes(vload16(block, x));
-#else
-        sums[block] = sum_of_lanes(vload16(block * 2, x) + vload16(block * 2 + 1, x));
-#endif
+        float4 sum = 0.0f;
+#pragma unroll
+        for (uint k = 0; k < W_BLOCK; k += 4) {
+            sum += LOAD4(x + block * W_BLOCK + k);
+        }
+        sums[block] = (sum.x + sum.z) + (sum.y + sum.w);
     }
 }
 #endif
@@ -117,14 +106,40 @@ static inline float16 in_row_order(const QF *s)
     return (float16)(ab.lo, cd.lo, ab.hi, cd.hi, ab2.lo, cd2.lo, ab2.hi, cd2.hi);
 }
 
+/* The other way: a number of each row, in the order of the quad vectors. */
+static inline void in_quad_order(float16 rows, QF *quads)
+{
+#if QUAD == 4
+    quads[0] = rows.s048c;
+    quads[1] = rows.s159d;
+    quads[2] = rows.s26ae;
+    quads[3] = rows.s37bf;
+#elif QUAD == 8
+    quads[0] = rows.s048c048c;
+    quads[1] = rows.s159d159d;
+    quads[2] = rows.s26ae26ae;
+    quads[3] = rows.s37bf37bf;
+#else
+    quads[0] = rows.s048c048c048c048c;
+    quads[1] = rows.s159d159d159d159d;
+    quads[2] = rows.s26ae26ae26ae26ae;
+    quads[3] = rows.s37bf37bf37bf37bf;
+#endif
+}
+
 static inline void multiply_tile(weights w,
                                  uint row,
                                  X_SPACE const float *x,
                                  long x_step,
-                                 __local const float *quads,
                                  __local const float *sums,
                                  float16 *acc)
 {
+    QF total[TOKENS * 4];
+#pragma unroll
+    for (uint i = 0; i < TOKENS * 4; i++) {
+        total[i] = 0.0f;
+    }
+#pragma unroll
     for (uint t = 0; t < TOKENS; t++) {
         acc[t] = 0.0f;
     }
@@ -134,14 +149,16 @@ static inline void multiply_tile(weights w,
         for (uint i = 0; i < TOKENS * 4; i++) {
             s[i] = 0.0f;
         }
+#pragma unroll
         for (uint k = 0; k < W_HALF; k += QUAD / 4) {
             QF low[4];
             QF high[4];
             w_quads(w, row, block, k, low, high);
 #pragma unroll
             for (uint t = 0; t < TOKENS; t++) {
-                QF x_low = X_QUAD(t, block * W_BLOCK + k, 1.0f);
-                QF x_high = X_QUAD(t, block * W_BLOCK + k + W_HALF, W_HIGH_SCALE);
+                X_SPACE const float *p = x + t * X_STEP + block * W_BLOCK + k;
+                const QF x_low = spread(p);
+                const QF x_high = spread(p + W_HALF);
 #pragma unroll
                 for (uint b = 0; b < 4; b++) {
                     s[t * 4 + b] += low[b] * x_low;
@@ -149,52 +166,66 @@ static inline void multiply_tile(weights w,
                 }
             }
         }
-        float16 scale = w_scale(w, row, block);
+        QF scale[4];
+        in_quad_order(w_scale(w, row, block), scale);
 #pragma unroll
         for (uint t = 0; t < TOKENS; t++) {
-            acc[t] += scale * in_row_order(s + t * 4);
+#pragma unroll
+            for (uint b = 0; b < 4; b++) {
+                total[t * 4 + b] += scale[b] * s[t * 4 + b];
+            }
 #ifdef W_SHIFTED
             acc[t] += w_min(w, row, block) * sums[t * BLOCKS + block];
 #endif
         }
     }
+#pragma unroll
+    for (uint t = 0; t < TOKENS; t++) {
+        acc[t] += in_row_order(total + t * 4);
+    }
 }
 
 #else /* dense types */
 
-/* Odd and even columns are summed apart: one chain of additions would wait for itself. */
+/* Neighbouring columns are summed apart: one chain of additions would wait for itself. */
+#define CHAINS (TOKENS == 1 ? 4 : 2)
+
 static inline void multiply_tile(weights w,
                                  uint row,
                                  X_SPACE const float *x,
                                  long x_step,
-                                 __local const float *quads,
                                  __local const float *sums,
                                  float16 *acc)
 {
-    float16 odd[TOKENS];
+    float16 s[TOKENS * CHAINS];
 #pragma unroll
-    for (uint t = 0; t < TOKENS; t++) {
-        acc[t] = 0.0f;
-        odd[t] = 0.0f;
+    for (uint i = 0; i < TOKENS * CHAINS; i++) {
+        s[i] = 0.0f;
     }
-    for (uint col = 0; col + 1 < COLS; col += 2) {
-        float16 a = w_column(w, row, col);
-        float16 b = w_column(w, row, col + 1);
+    for (uint col = 0; col + CHAINS <= COLS; col += CHAINS) {
 #pragma unroll
-        for (uint t = 0; t < TOKENS; t++) {
-            acc[t] += a * x[t * X_STEP + col];
-            odd[t] += b * x[t * X_STEP + col + 1];
+        for (uint i = 0; i < CHAINS; i++) {
+            const float16 column = w_column(w, row, col + i);
+#pragma unroll
+            for (uint t = 0; t < TOKENS; t++) {
+                s[t * CHAINS + i] += column * x[t * X_STEP + col + i];
+            }
         }
     }
-#if COLS % 2 != 0
-    float16 last = w_column(w, row, COLS - 1);
-    for (uint t = 0; t < TOKENS; t++) {
-        acc[t] += last * x[t * X_STEP + COLS - 1];
+    for (uint col = COLS / CHAINS * CHAINS; col < COLS; col++) {
+        const float16 column = w_column(w, row, col);
+#pragma unroll
+        for (uint t = 0; t < TOKENS; t++) {
+            s[t * CHAINS] += column * x[t * X_STEP + col];
+        }
     }
-#endif
 #pragma unroll
     for (uint t = 0; t < TOKENS; t++) {
-        acc[t] += odd[t];
+        acc[t] = s[t * CHAINS];
+#pragma unroll
+        for (uint i = 1; i < CHAINS; i++) {
+            acc[t] += s[t * CHAINS + i];
+        }
     }
 }
 #endif
@@ -209,7 +240,6 @@ matmul_wide(STAGE_PLACE __global const float *x_in,
             uint run PART_PARAMS)
 {
     X_SPACE const float *x;
-    __local const float *quads = 0;
     __local const float *sums = 0;
 #ifdef NORM
     __local float normal[TOKENS * COLS];
@@ -219,13 +249,6 @@ matmul_wide(STAGE_PLACE __global const float *x_in,
     x = normal;
 #else
     x = x_in + x_at;
-#endif
-#if defined(EXPANDED) && defined(W_SCALED)
-    __local float expanded[TOKENS * COLS * 4];
-    for (uint t = 0; t < TOKENS; t++) {
-        expand(x + t * X_STEP, expanded + t * COLS * 4);
-    }
-    quads = expanded;
 #endif
 #ifdef W_SHIFTED
     __local float block_sums[TOKENS * BLOCKS];
@@ -245,7 +268,7 @@ matmul_wide(STAGE_PLACE __global const float *x_in,
         OPEN_TILE(tile, w, row, rows)
         for (uint n = 0; n < VALUES; n++) {
             OPEN_VALUE(n, w)
-            multiply_tile(w, row, x, x_step, quads, sums, v + n * TOKENS);
+            multiply_tile(w, row, x, x_step, sums, v + n * TOKENS);
         }
         const uint lanes = rows - row;
         for (uint t = 0; t < TOKENS; t++) {

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define REF_ALIGN 64 /* bytes: a cache line, and the widest vector of any CPU */
+#define FLUSH_EVERY                                                                                \
+    16 /* launches: few enough that the device begins early, many for a submission */
 
 enum { LEAST_SUBGROUP = 4 };
 
@@ -179,6 +181,8 @@ void pn_caps_query(pencl_device_info *info, pn_caps *caps, const pn_cl *cl, cl_d
     uint32_t lanes = get_u32(cl, id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
     caps->wide = info->type == PENCL_DEVICE_CPU && lanes >= 4;
     caps->float_width = caps->wide ? lanes : 1;
+    /* Drivers of GPUs gather launches, and have the device idle meanwhile; those of CPUs do not. */
+    caps->flush_every = caps->wide ? 0 : FLUSH_EVERY;
 }
 
 void pn_caps_ref(pencl_device_info *info, pn_caps *caps)

@@ -31,6 +31,7 @@ typedef struct pn_caps {
     uint32_t subgroup_size; /* of several, the one to build kernels for; 0: the compiler picks */
     uint32_t align;         /* bytes; base addresses and buffer offsets are multiples of it */
     uint32_t float_width;   /* native lanes of float: 4, 8 or 16; 1 on GPUs */
+    uint32_t flush_every;   /* launches, after which the driver is told to begin; 0: never mind */
 } pn_caps;
 
 const pn_caps *pn_device_caps(const pencl_device *device);

@@ -47,7 +47,7 @@ static const char *next_name(char *to, size_t room, const char *at)
 /* A number such as "0x030000" in a file; 0 without it. */
 static uint32_t read_number(const char *folder, const char *name)
 {
-    char path[PN_PATH_MAX + 32];
+    char path[PN_PATH_MAX + 128];
     pencl_ctx quiet = {0};
     pn_text text = {0};
     unsigned long value = 0;

@@ -153,8 +153,12 @@ pencl_status pn_emit_replay_launch(pn_emit *e, const pn_launch *l)
 
 pencl_status pn_emit_replay(pn_emit *e)
 {
+    const size_t every = pn_device_caps(e->device)->flush_every;
     for (size_t i = 0; i < e->n_launches; i++) {
         PENCL_TRY(pn_emit_replay_launch(e, &e->launches[i]));
+        if (every > 0 && (i + 1) % every == 0) {
+            PENCL_TRY(pn_device_flush(e->device));
+        }
     }
     return PENCL_OK;
 }

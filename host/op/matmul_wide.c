@@ -31,12 +31,11 @@ static int quad_of(const pn_caps *caps)
 
 /* ---- matmul_wide ---- */
 
-/* Local memory of a work-item, without and with the activations in the order of w_quads. */
-static double local_bytes(const pn_mm *mm, const pn_task *t, bool expanded)
+/* Local memory of a work-item: sums of blocks, normalised activations. */
+static double local_bytes(const pn_mm *mm, const pn_task *t)
 {
     double row = (double)mm->tokens * (double)mm->cols * sizeof(float);
-    double sums = row / BLOCK;
-    return sums + (t->norm != NULL ? row : 0) + (expanded ? 4 * row : 0) + LOCAL_SPARE;
+    return row / BLOCK + (t->norm != NULL ? row : 0) + LOCAL_SPARE;
 }
 
 bool pn_matmul_wide_fits(const pn_task *t, const pn_caps *caps)
@@ -44,7 +43,7 @@ bool pn_matmul_wide_fits(const pn_task *t, const pn_caps *caps)
     pn_mm mm;
     return pn_mm_read_rows16(&mm, t) && mm.regular && mm.tokens <= MAX_TOKENS &&
            (t->norm == NULL || mm.cols % 16 == 0) &&
-           local_bytes(&mm, t, false) <= (double)caps->local_bytes;
+           local_bytes(&mm, t) <= (double)caps->local_bytes;
 }
 
 static pencl_status
@@ -55,10 +54,6 @@ make_wide(pn_emit *e, pn_kernel **k, const pn_task *t, const pn_mm *mm, int part
     pn_mm_prelude(&prelude, t, mm, part, PN_MM_NORM_HERE);
     pn_text_add(&prelude, "#define TOKENS %" PRId64 "\n#define QUAD %d\n", mm->tokens,
                 quad_of(caps));
-    if (pn_dtype_of(mm->dtype)->quantised &&
-        local_bytes(mm, t, true) <= (double)caps->local_bytes) {
-        pn_text_add(&prelude, "#define EXPANDED\n");
-    }
     const pn_kernel_source source = {.file = "matmul_wide", .name = "matmul_wide", .stage = true};
     return pn_mm_kernel_of(e, k, t, &source, &prelude);
 }

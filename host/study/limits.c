@@ -8,6 +8,7 @@
 
 #include "base/os.h"
 #include "device/device.h"
+#include "study/statistics.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -338,31 +339,40 @@ static pencl_status measure_all_products(pencl_limits *out, const limits *l)
 
 /* ---- starting ---- */
 
-/* Launches one behind the other, as decoding does. */
-static pencl_status sample_launches(double *us, const limits *l, pn_kernel *kernel)
+/* What launches add that follow each other and keep every unit busy for BUSY_NS, as decoding does:
+ * their time less that of the same work in one launch, by turns. An empty kernel would not tell:
+ * drivers that wake their threads for each launch wake one for it. */
+static pencl_status sample_launches(double *us, const runner *long_one)
 {
-    enum { LAUNCHES = 100 };
-    static const size_t one[3] = {1, 1, 1};
-    PENCL_TRY(pn_kernel_run(kernel, 1, one, one));
-    PENCL_TRY(pn_device_finish(l->device));
-    for (int i = 0; i < SAMPLES_LEAST; i++) {
-        const uint64_t start = pn_clock_ns();
-        for (int k = 0; k < LAUNCHES; k++) {
-            PENCL_TRY(pn_kernel_run(kernel, 1, one, one));
-        }
-        PENCL_TRY(pn_device_finish(l->device));
-        double now = (double)(pn_clock_ns() - start) / 1e3 / LAUNCHES;
-        *us = i == 0 || now < *us ? now : *us;
+    enum { LAUNCHES = 100, PAIRS = 15, BUSY_NS = 20000 };
+    double add[PAIRS];
+    runner one = *long_one;
+    runner many = *long_one;
+    many.size = (size_t)(BUSY_NS * (double)one.size / (double)one.ns) + 1;
+    one.size = many.size * LAUNCHES;
+    const uint64_t start = pn_clock_ns();
+    int n = 0;
+    while (n < PAIRS && (n < SAMPLES_LEAST || pn_clock_ns() - start < PATIENCE_NS)) {
+        uint64_t apart = 0;
+        uint64_t at_once = 0;
+        PENCL_TRY(run_launches(&apart, &many, LAUNCHES));
+        PENCL_TRY(run_launches(&at_once, &one, 1));
+        add[n++] = ((double)apart - (double)at_once) / LAUNCHES / 1e3;
     }
+    *us = pn_median(add, n);
+    *us = *us > 0 ? *us : 0;
     return PENCL_OK;
 }
 
 static pencl_status measure_launches(double *us, const limits *l)
 {
-    pn_kernel *kernel = NULL;
-    PENCL_TRY(new_kernel(&kernel, l, "limits_nothing", NULL));
-    pencl_status status = sample_launches(us, l, kernel);
-    pn_kernel_free(kernel);
+    runner best = {0};
+    const work w = {.forms = l->caps->wide ? wide_fmas : fmas, .most = MOST_ROUNDS};
+    pencl_status status = choose(&best, l, &w);
+    if (status == PENCL_OK && best.ns > 0) {
+        status = sample_launches(us, &best);
+    }
+    pn_kernel_free(best.kernel);
     return status;
 }
 

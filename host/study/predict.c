@@ -177,16 +177,3 @@ pencl_status pencl_forecast_read(pencl_forecast *out, pencl_ctx *ctx, const char
     pn_text_free(&text);
     return st;
 }
-
-pencl_status pencl_forecast_measure(pencl_forecast *out, pencl_device *device, pencl_dtype dtype)
-{
-    pencl_limits limits;
-    *out = (pencl_forecast){0};
-    PENCL_TRY(pencl_device_measure(&limits, device));
-    pn_copy(out->name, sizeof out->name, pencl_device_describe(device)->name);
-    out->read_gbs = limits.read_gbs;
-    out->fma_gflops = limits.fma_gflops;
-    out->launch_us = limits.launch_us;
-    PENCL_TRY(pencl_device_measure_matmul(&out->decode_gflops, device, dtype, 1));
-    return pencl_device_measure_matmul(&out->prompt_gflops, device, dtype, 512);
-}

@@ -95,16 +95,25 @@ PENCL_API double pencl_profile_forecast(const pencl_profile *profile,
 PENCL_API PENCL_NODISCARD pencl_status pencl_forecast_read(pencl_forecast *out,
                                                            pencl_ctx *ctx,
                                                            const char *path);
-/* By pencl_device_measure and pencl_device_measure_matmul. */
+/* Feed-forward blocks of a model: [seq: tokens, embedding], neurons twice the embedding, weights of
+ * a type. */
+typedef struct pencl_block_shape {
+    pencl_dtype dtype;
+    int64_t tokens;    /* 1 to 512 */
+    int64_t embedding; /* up to 16384; rounded up to whole blocks of the type */
+    double launch_us;  /* what a launch costs and is not to count; 0: it counts */
+} pencl_block_shape;
+
+/* How fast a device multiplies their weights, by the plan that it would choose; the fastest sample.
+ * One token meets as many blocks as caches do not hold. E_ARG; E_UNSUPPORTED on `ref`. */
+PENCL_API PENCL_NODISCARD pencl_status pencl_device_measure_block(double *gflops,
+                                                                  pencl_device *device,
+                                                                  const pencl_block_shape *shape);
+/* By pencl_device_measure and pencl_device_measure_block, for a model of that width. */
 PENCL_API PENCL_NODISCARD pencl_status pencl_forecast_measure(pencl_forecast *out,
                                                               pencl_device *device,
-                                                              pencl_dtype dtype);
-/* How fast weights [2048, 1024] of a type are multiplied by 1 to 512 tokens, by the kernel that the
- * device would choose; the fastest sample. E_UNSUPPORTED on `ref`. */
-PENCL_API PENCL_NODISCARD pencl_status pencl_device_measure_matmul(double *gflops,
-                                                                   pencl_device *device,
-                                                                   pencl_dtype dtype,
-                                                                   int64_t tokens);
+                                                              pencl_dtype dtype,
+                                                              int64_t embedding);
 /* The type of most weights that the profile's step multiplies; float32 without any. */
 PENCL_API pencl_dtype pencl_profile_dtype(const pencl_profile *profile);
 

@@ -391,7 +391,8 @@ typedef struct pencl_limits {
     double fma_gflops;   /* float32, a multiplication and an addition as two */
     double fma_half_gflops; /* the same of half; 0: the device has none */
     double dot8_gops;       /* products of bytes and their sums; 0: no packed dot product */
-    double launch_us;       /* of a launch, many of them queued */
+    double launch_us; /* that a launch adds to 20 us of work on every unit, many queued; 0: too
+                         little to be seen */
 } pencl_limits;
 
 /* Takes a second or a few. E_UNSUPPORTED on `ref`. */

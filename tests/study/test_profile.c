@@ -230,7 +230,8 @@ END_TEST
 START_TEST(products_are_measured)
 {
     double gflops = 0;
-    pencl_status st = pencl_device_measure_matmul(&gflops, device, PENCL_Q4_0, 1);
+    pencl_block_shape shape = {PENCL_Q4_0, 1, 100, 0};
+    pencl_status st = pencl_device_measure_block(&gflops, device, &shape);
     if (on_ref()) {
         ck_assert_int_eq(st, PENCL_E_UNSUPPORTED);
         return;
@@ -238,7 +239,10 @@ START_TEST(products_are_measured)
     ck_assert_msg(st == PENCL_OK, "%s", pencl_error_text(ctx));
     ck_assert_double_gt(gflops, 0.001);
     ck_assert_double_lt(gflops, 20000);
-    ck_assert_int_eq(pencl_device_measure_matmul(&gflops, device, PENCL_Q4_0, 513), PENCL_E_ARG);
+    shape.tokens = 513;
+    ck_assert_int_eq(pencl_device_measure_block(&gflops, device, &shape), PENCL_E_ARG);
+    shape = (pencl_block_shape){PENCL_Q4_0, 1, 0, 0};
+    ck_assert_int_eq(pencl_device_measure_block(&gflops, device, &shape), PENCL_E_ARG);
 }
 END_TEST
 

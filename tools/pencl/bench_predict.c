@@ -33,6 +33,12 @@ static void print_forecast(const work *w,
            pencl_device_describe(w->device)->id);
 }
 
+static pencl_status measured(pencl_forecast *out, work *w, const pencl_profile *p)
+{
+    const int64_t embedding = pencl_lm_metadata(work_lm(w))->embedding_dim;
+    return pencl_forecast_measure(out, w->device, pencl_profile_dtype(p), embedding);
+}
+
 int bench_predict(work *w, const bench_row *row, const bench_settings *s, json_t *to)
 {
     pencl_profile_options o = bench_step(row);
@@ -43,7 +49,7 @@ int bench_predict(work *w, const bench_row *row, const bench_settings *s, json_t
         return work_failed(w);
     }
     pencl_status st = strcmp(s->predict, "measured") == 0
-                          ? pencl_forecast_measure(&f, w->device, pencl_profile_dtype(p))
+                          ? measured(&f, w, p)
                           : pencl_forecast_read(&f, w->ctx, s->predict);
     if (st != PENCL_OK) {
         pencl_profile_free(p);

@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #define SAMPLE_SECONDS 8.0 /* no longer, unless the size of the test was asked for */
+#define SHORT_SECONDS                                                                              \
+    30.0 /* of sampling where it was not: three minutes are enough for a device                    \
+          */
 
 typedef struct runner {
     bench_rows *rows;
@@ -216,6 +219,9 @@ static int measure(runner *r, bench_row *row, int64_t round)
     if (row->may_halve) {
         st = pencl_bench_shorten(&row->how, &row->halved, r->w.model, SAMPLE_SECONDS);
         row->may_halve = false;
+        if (row->halved && row->how.seconds > SHORT_SECONDS) {
+            row->how.seconds = SHORT_SECONDS;
+        }
     }
     if (st == PENCL_OK) {
         st = pencl_bench_round(&row->result, r->w.model, &row->how);
