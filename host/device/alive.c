@@ -38,6 +38,8 @@ static pencl_status run(probe *p, pencl_device *d, int32_t number)
     PENCL_TRY(pn_buffer_write(p->buffer, 0, &got, sizeof got));
     PN_CL(d, clSetKernelArg, p->kernel, 0, sizeof p->buffer->mem, &p->buffer->mem);
     PN_CL(d, clEnqueueNDRangeKernel, d->queue, p->kernel, 1, NULL, &one, NULL, 0, NULL, NULL);
+    PENCL_TRY(pn_device_flush(d));
+    PENCL_TRY(pn_device_finish(d));
     PENCL_TRY(pn_buffer_read(p->buffer, 0, &got, sizeof got));
     return got == number
                ? PENCL_OK
