@@ -12,6 +12,8 @@
 
 #define RUN                                                                                        \
     "generate", "-m", PENCL_TEST_DATA "/tiny/tiny_q8_0.gguf", "-p", "the", "-n", "6", "--temp", "0"
+#define RUN_LONG                                                                                   \
+    "generate", "-m", PENCL_TEST_DATA "/tiny/tiny_q8_0.gguf", "-p", "the", "-n", "40", "--temp", "0"
 
 enum { DONE, FAILED, COMMAND = 4 * TEST_PATH };
 
@@ -154,6 +156,32 @@ START_TEST(a_wrong_fused_form_is_left_out)
 }
 END_TEST
 
+/* Enough tokens for launches to be chained, where they are: the same text as by the references. */
+static const command_result *run_long(const char *on)
+{
+    static command_result r;
+    const command_row row = {.name = "long", .args = {RUN_LONG, "-d", on}};
+    command_run(&r, &row, folder);
+    ck_assert_msg(r.status == DONE, "exit status %d:\n%s", r.status, r.err);
+    return &r;
+}
+
+START_TEST(wrong_chains_are_left_out)
+{
+    static const char *const plants[] = {"/* planted */", "return; /* planted */",
+                                         "#error planted"};
+    const int chains = strcmp(device, "rusticl") != 0;
+    snprintf(expected, sizeof expected, "%s", run_long("ref")->out);
+    plant("chain.cl", "^    do {$", plants[_i]);
+    const command_result *r = run_long(device);
+    ck_assert_str_eq(r->out, expected);
+    ck_assert_int_eq(strstr(r->err, "are not chained") != NULL, chains && _i == 1);
+    r = run_long(device);
+    ck_assert_str_eq(r->out, expected);
+    ck_assert_ptr_null(strstr(r->err, "are not chained"));
+}
+END_TEST
+
 /* Right by itself, and deadly with what is fused into it: no trial tells, but the journal does. */
 START_TEST(a_fused_kernel_that_kills_twice_is_replaced)
 {
@@ -206,6 +234,7 @@ Suite *suite_cli_trust(void)
     tcase_add_test(tc, a_kernel_that_does_not_build_is_replaced);
     tcase_add_test(tc, a_kernel_that_kills_the_compiler_is_replaced);
     tcase_add_test(tc, a_wrong_fused_form_is_left_out);
+    tcase_add_loop_test(tc, wrong_chains_are_left_out, 0, 3);
     tcase_add_loop_test(tc, a_fused_kernel_that_kills_twice_is_replaced, 0, 2);
     tcase_add_test(tc, a_kernel_that_never_returns_is_replaced);
     tcase_add_test(tc, without_a_kernel_the_command_stops);

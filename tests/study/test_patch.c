@@ -6,6 +6,7 @@
 #include "pencl/pencl.h"
 
 #include <check.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -60,6 +61,14 @@ static double distance(const float *a, const float *b)
     return worst;
 }
 
+/* What kernels for other numbers of tokens may differ by, as they add in another order: some 40
+ * steps of float32 at the largest logit. */
+static double rounding(const float *logits)
+{
+    const float none[VOCABULARY] = {0};
+    return 40 * FLT_EPSILON * distance(logits, none);
+}
+
 static int64_t size_of(const pencl_array *array, const char *name)
 {
     for (int i = 0; i < pencl_array_n_axes(array); i++) {
@@ -93,7 +102,7 @@ START_TEST(whole_residual_is_the_other_text)
         pencl_patch *p = patch(&(pencl_patch_options){
             .change = PENCL_CHANGE_FROM, .select = where[i], .from = others, .n_from = N});
         ck_assert_double_le(distance(pencl_patch_logits(p, 0), own), 1e-5);
-        ck_assert_double_le(distance(pencl_patch_logits(p, 1), donor), 1e-5);
+        ck_assert_double_le(distance(pencl_patch_logits(p, 1), donor), rounding(donor));
         ck_assert_double_eq_tol(pencl_patch_value(p, 0, 0), pencl_patch_from(p), 1e-5);
         ck_assert_ptr_null(pencl_patch_row(p, 0, NULL));
         pencl_patch_free(p);
@@ -113,7 +122,7 @@ START_TEST(last_position_of_the_last_layer_decides)
                                                   .n_from = N,
                                                   .at = last,
                                                   .n_at = 1});
-    ck_assert_double_le(distance(pencl_patch_logits(p, 1), donor), 1e-5);
+    ck_assert_double_le(distance(pencl_patch_logits(p, 1), donor), rounding(donor));
     pencl_patch_free(p);
 }
 END_TEST
@@ -134,7 +143,7 @@ START_TEST(texts_are_aligned_at_the_end)
     o.align_last = 1;
     run(donor, lm, others, 5);
     pencl_patch *p = patch(&o);
-    ck_assert_double_le(distance(pencl_patch_logits(p, 1), donor), 1e-5);
+    ck_assert_double_le(distance(pencl_patch_logits(p, 1), donor), rounding(donor));
     pencl_patch_free(p);
     o.sweep = PENCL_SWEEP_POSITION; /* the first three have no partner: nothing changes */
     o.n_at = 0;

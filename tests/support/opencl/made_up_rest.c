@@ -11,6 +11,7 @@
     }
 
 NEVER(clBuildProgram)
+NEVER(clCompileProgram)
 NEVER(clCreateBuffer)
 NEVER(clCreateCommandQueue)
 NEVER(clCreateKernel)
@@ -30,6 +31,7 @@ NEVER(clFlush)
 NEVER(clGetEventProfilingInfo)
 NEVER(clGetProgramBuildInfo)
 NEVER(clGetProgramInfo)
+NEVER(clLinkProgram)
 NEVER(clReleaseCommandQueue)
 NEVER(clReleaseContext)
 NEVER(clReleaseDevice)
