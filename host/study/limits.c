@@ -8,8 +8,8 @@
 
 #include "base/os.h"
 #include "device/device.h"
-#include "study/statistics.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -322,10 +322,54 @@ static pencl_status forgive(const limits *l, pencl_status status)
     return status;
 }
 
+/* ---- multiplying and starting ---- */
+
+/* What launches add that follow each other and keep every unit busy for BUSY_NS, as decoding does:
+ * their time less that of the same work in one launch, by turns, the fastest of each. An empty
+ * kernel would not tell: drivers that wake their threads for each launch wake one for it. */
+static pencl_status sample_launches(double *us, const runner *long_one)
+{
+    enum { LAUNCHES = 100, PAIRS = 15, BUSY_NS = 20000 };
+    double apart = INFINITY;
+    double at_once = INFINITY;
+    runner one = *long_one;
+    runner many = *long_one;
+    many.size = (size_t)(BUSY_NS * (double)one.size / (double)one.ns) + 1;
+    one.size = many.size * LAUNCHES;
+    const uint64_t start = pn_clock_ns();
+    for (int i = 0; i < PAIRS; i++) {
+        uint64_t ns = 0;
+        if (i >= SAMPLES_LEAST && pn_clock_ns() - start > PATIENCE_NS) {
+            break;
+        }
+        PENCL_TRY(run_launches(&ns, &many, LAUNCHES));
+        apart = fmin(apart, (double)ns);
+        PENCL_TRY(run_launches(&ns, &one, 1));
+        at_once = fmin(at_once, (double)ns);
+    }
+    *us = fmax(apart - at_once, 0) / LAUNCHES / 1e3;
+    return PENCL_OK;
+}
+
+/* The form that multiplies the fastest also keeps the device busy between launches. */
+static pencl_status measure_floats(pencl_limits *out, const limits *l)
+{
+    runner best = {0};
+    uint64_t rounds = 0;
+    const work w = {.forms = l->caps->wide ? wide_fmas : fmas, .most = MOST_ROUNDS};
+    pencl_status status = choose(&best, l, &w);
+    if (status == PENCL_OK && best.ns > 0) {
+        status = sample(&out->fma_gflops, &rounds, &best);
+        status = status == PENCL_OK ? sample_launches(&out->launch_us, &best) : status;
+    }
+    pn_kernel_free(best.kernel);
+    return status;
+}
+
 static pencl_status measure_all_products(pencl_limits *out, const limits *l)
 {
+    PENCL_TRY(measure_floats(out, l));
     const form *forms = l->caps->wide ? wide_fmas : fmas;
-    PENCL_TRY(measure_products(&out->fma_gflops, l, forms, NULL));
     if (l->caps->has & PN_CAP_FP16) {
         PENCL_TRY(forgive(l, measure_products(&out->fma_half_gflops, l, forms, "-DT=half")));
     }
@@ -335,45 +379,6 @@ static pencl_status measure_all_products(pencl_limits *out, const limits *l)
         PENCL_TRY(forgive(l, measure_products(&out->dot8_gops, l, dots, options)));
     }
     return PENCL_OK;
-}
-
-/* ---- starting ---- */
-
-/* What launches add that follow each other and keep every unit busy for BUSY_NS, as decoding does:
- * their time less that of the same work in one launch, by turns. An empty kernel would not tell:
- * drivers that wake their threads for each launch wake one for it. */
-static pencl_status sample_launches(double *us, const runner *long_one)
-{
-    enum { LAUNCHES = 100, PAIRS = 15, BUSY_NS = 20000 };
-    double add[PAIRS];
-    runner one = *long_one;
-    runner many = *long_one;
-    many.size = (size_t)(BUSY_NS * (double)one.size / (double)one.ns) + 1;
-    one.size = many.size * LAUNCHES;
-    const uint64_t start = pn_clock_ns();
-    int n = 0;
-    while (n < PAIRS && (n < SAMPLES_LEAST || pn_clock_ns() - start < PATIENCE_NS)) {
-        uint64_t apart = 0;
-        uint64_t at_once = 0;
-        PENCL_TRY(run_launches(&apart, &many, LAUNCHES));
-        PENCL_TRY(run_launches(&at_once, &one, 1));
-        add[n++] = ((double)apart - (double)at_once) / LAUNCHES / 1e3;
-    }
-    *us = pn_median(add, n);
-    *us = *us > 0 ? *us : 0;
-    return PENCL_OK;
-}
-
-static pencl_status measure_launches(double *us, const limits *l)
-{
-    runner best = {0};
-    const work w = {.forms = l->caps->wide ? wide_fmas : fmas, .most = MOST_ROUNDS};
-    pencl_status status = choose(&best, l, &w);
-    if (status == PENCL_OK && best.ns > 0) {
-        status = sample_launches(us, &best);
-    }
-    pn_kernel_free(best.kernel);
-    return status;
 }
 
 /* ---- all of it ---- */
@@ -386,9 +391,6 @@ pencl_status pencl_device_measure(pencl_limits *out, pencl_device *device)
     pencl_status status = measure_reads(&out->read_gbs, &out->read_bytes, &l, read_bytes(&l));
     if (status == PENCL_OK) {
         status = measure_all_products(out, &l);
-    }
-    if (status == PENCL_OK) {
-        status = measure_launches(&out->launch_us, &l);
     }
     limits_close(&l);
     return status;
