@@ -45,13 +45,3 @@ void pn_emit_unchain(pn_emit *e)
         e->launches[i].chain = NULL;
     }
 }
-
-pencl_status pn_emit_replay_chains(pn_emit *e)
-{
-    for (size_t i = 0; i < e->n_launches;) {
-        const pn_launch *l = &e->launches[i];
-        PENCL_TRY(l->chain != NULL ? pn_chain_run(l->chain) : pn_emit_replay_launch(e, l));
-        i += l->chain != NULL ? (size_t)l->chained : 1;
-    }
-    return PENCL_OK;
-}

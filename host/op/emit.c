@@ -151,14 +151,19 @@ pencl_status pn_emit_replay_launch(pn_emit *e, const pn_launch *l)
                              : l->run(l->user, e->device);
 }
 
-pencl_status pn_emit_replay(pn_emit *e)
+pencl_status pn_emit_replay(pn_emit *e, bool chains)
 {
     const size_t every = pn_device_caps(e->device)->flush_every;
-    for (size_t i = 0; i < e->n_launches; i++) {
-        PENCL_TRY(pn_emit_replay_launch(e, &e->launches[i]));
-        if (every > 0 && (i + 1) % every == 0) {
+    size_t made = 0;
+    for (size_t i = 0; i < e->n_launches;) {
+        const pn_launch *l = &e->launches[i];
+        const bool chained = chains && l->chain != NULL;
+        PENCL_TRY(chained ? pn_chain_run(l->chain) : pn_emit_replay_launch(e, l));
+        if (++made == every) {
             PENCL_TRY(pn_device_flush(e->device));
+            made = 0;
         }
+        i += chained ? (size_t)l->chained : 1;
     }
     return PENCL_OK;
 }

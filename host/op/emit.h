@@ -49,12 +49,11 @@ void pn_emit_free(pn_emit *e); /* what the recording owns */
 /* Sets every argument of a variable slot, or of a buffer of the plan that was resized. */
 void pn_emit_rebind(pn_emit *e, int slot, const pn_store *store);
 void pn_emit_resized(pn_emit *e, pn_buffer *buffer);
-pencl_status pn_emit_replay(pn_emit *e); /* enqueues all launches in order */
-/* chain.c: makes chains of launches that were all made once; frees them; enqueues them and what is
- * in none. */
+/* Enqueues all launches in order, by chains where there are any, or one by one. */
+pencl_status pn_emit_replay(pn_emit *e, bool chains);
+/* chain.c: makes chains of launches that were all made once; frees them. */
 pencl_status pn_emit_chain(pn_emit *e);
 void pn_emit_unchain(pn_emit *e);
-pencl_status pn_emit_replay_chains(pn_emit *e);
 pencl_status pn_emit_replay_launch(pn_emit *e, const pn_launch *launch);
 pencl_status pn_emit_replay_task(pn_emit *e, int task);
 

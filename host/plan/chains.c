@@ -110,9 +110,9 @@ static pencl_status run_both(bool *same, pn_plan *plan)
     size_t bytes = 0;
     unsigned char *chained = NULL;
     unsigned char *single = NULL;
-    pencl_status st = pn_emit_replay_chains(&plan->emit);
+    pencl_status st = pn_emit_replay(&plan->emit, true);
     st = st == PENCL_OK ? read_outs(&chained, &bytes, plan) : st;
-    st = st == PENCL_OK ? pn_emit_replay(&plan->emit) : st;
+    st = st == PENCL_OK ? pn_emit_replay(&plan->emit, false) : st;
     st = st == PENCL_OK ? read_outs(&single, &bytes, plan) : st;
     *same = st == PENCL_OK && bytes > 0 && memcmp(chained, single, bytes) == 0;
     pn_free(chained);
@@ -145,7 +145,7 @@ static pencl_status make(pn_plan *plan)
     const verdicts v = read_verdicts(plan);
     plan->chains = PN_CHAINS_READY;
     if (st == PENCL_OK && v.bad == 0 && (v.none == 0 || is_repeatable(plan))) {
-        return v.none > 0 ? prove(plan) : pn_emit_replay_chains(&plan->emit);
+        return v.none > 0 ? prove(plan) : pn_emit_replay(&plan->emit, true);
     }
     if (st != PENCL_OK) {
         pn_log(plan->ctx, PENCL_LOG_INFO, "plan", "launches are not chained: %s",
@@ -154,7 +154,7 @@ static pencl_status make(pn_plan *plan)
     }
     pn_emit_unchain(&plan->emit);
     plan->chains = PN_CHAINS_NEVER;
-    return st == PENCL_E_NOMEM ? PN_NOMEM(plan->ctx) : pn_emit_replay(&plan->emit);
+    return st == PENCL_E_NOMEM ? PN_NOMEM(plan->ctx) : pn_emit_replay(&plan->emit, false);
 }
 
 /* Launches that are timed anew may be cut from now on. */
@@ -168,6 +168,5 @@ pencl_status pn_chains_replay(pn_plan *plan, bool timed)
         ++plan->short_runs >= RUNS) {
         return make(plan);
     }
-    return plan->chains == PN_CHAINS_READY ? pn_emit_replay_chains(&plan->emit)
-                                           : pn_emit_replay(&plan->emit);
+    return pn_emit_replay(&plan->emit, plan->chains == PN_CHAINS_READY);
 }
