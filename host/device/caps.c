@@ -8,10 +8,11 @@
 #include <string.h>
 
 #define REF_ALIGN 64 /* bytes: a cache line, and the widest vector of any CPU */
-#define FLUSH_EVERY                                                                                \
-    16 /* launches: few enough that the device begins early, many for a submission */
 
-enum { LEAST_SUBGROUP = 4 };
+enum {
+    LEAST_SUBGROUP = 4,
+    FLUSH_EVERY = 16 /* launches: few enough that the device begins early */
+};
 
 #ifndef CL_DEVICE_WARP_SIZE_NV
 #define CL_DEVICE_WARP_SIZE_NV 0x4003

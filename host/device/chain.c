@@ -25,13 +25,6 @@ bool pn_device_chains(const pencl_device *device)
 
 /* ---- which launches ---- */
 
-static size_t arg_bytes(const pn_arg *arg)
-{
-    const bool small =
-        arg->kind == PN_ARG_I32 || arg->kind == PN_ARG_U32 || arg->kind == PN_ARG_F32;
-    return small ? 4 : 8;
-}
-
 /* Work-groups along an axis. */
 static uint32_t groups_along(const pn_stage *s, int axis)
 {
@@ -49,7 +42,7 @@ static size_t stage_bytes(const pn_stage *s)
     }
     size_t bytes = STAGE_NUMBERS * sizeof(uint32_t);
     for (int i = 0; i < k->n_args; i++) {
-        bytes += arg_bytes(&k->args[i]);
+        bytes += pn_arg_bytes(&k->args[i]);
     }
     return bytes;
 }

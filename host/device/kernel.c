@@ -68,10 +68,15 @@ static void set_arg(pn_kernel *k, int index, size_t size, const void *value)
     }
 }
 
-void pn_kernel_arg(pn_kernel *k, int index, const pn_arg *arg)
+size_t pn_arg_bytes(const pn_arg *arg)
 {
     static const size_t bytes[] = {sizeof(cl_mem), 4, 4, 8, 4};
-    set_arg(k, index, bytes[arg->kind], &arg->value);
+    return bytes[arg->kind];
+}
+
+void pn_kernel_arg(pn_kernel *k, int index, const pn_arg *arg)
+{
+    set_arg(k, index, pn_arg_bytes(arg), &arg->value);
     if (k->args != NULL) {
         if (index < PN_STAGE_ARGS) {
             k->args[index] = *arg;

@@ -53,6 +53,7 @@ struct pn_kernel {
     size_t piece;    /* of `proven`, as many work-groups as one launch takes; 0: all */
 };
 
+size_t pn_arg_bytes(const pn_arg *arg);
 void pn_kernel_arg(pn_kernel *kernel, int index, const pn_arg *arg);
 /* The chain has the arguments of this kernel from index `at` on, now and whenever they are set. */
 void pn_kernel_follow(pn_kernel *chain, int at, pn_kernel *kernel);
