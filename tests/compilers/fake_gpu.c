@@ -268,51 +268,6 @@ EXPORT cl_program CL_API_CALL clCreateProgramWithBinary(cl_context context,
     return NULL;
 }
 
-/* Only chains are compiled apart and linked, and GPUs have none. */
-EXPORT cl_int CL_API_CALL clCompileProgram(cl_program p,
-                                           cl_uint n,
-                                           const cl_device_id *devices,
-                                           const char *options,
-                                           cl_uint n_headers,
-                                           const cl_program *headers,
-                                           const char **names,
-                                           void(CL_CALLBACK *notify)(cl_program, void *),
-                                           void *user)
-{
-    (void)p;
-    (void)n;
-    (void)devices;
-    (void)options;
-    (void)n_headers;
-    (void)headers;
-    (void)names;
-    (void)notify;
-    (void)user;
-    return CL_COMPILER_NOT_AVAILABLE;
-}
-
-EXPORT cl_program CL_API_CALL clLinkProgram(cl_context c,
-                                            cl_uint n,
-                                            const cl_device_id *devices,
-                                            const char *options,
-                                            cl_uint n_programs,
-                                            const cl_program *programs,
-                                            void(CL_CALLBACK *notify)(cl_program, void *),
-                                            void *user,
-                                            cl_int *code)
-{
-    (void)c;
-    (void)n;
-    (void)devices;
-    (void)options;
-    (void)n_programs;
-    (void)programs;
-    (void)notify;
-    (void)user;
-    *code = CL_LINKER_NOT_AVAILABLE;
-    return NULL;
-}
-
 EXPORT cl_int CL_API_CALL clBuildProgram(cl_program p,
                                          cl_uint n,
                                          const cl_device_id *devices,

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The functions of a libOpenCL that are looked for and, without a context, never called. They have
- * no prototypes here, so that one macro makes them all. */
-#include <stdlib.h>
-
-#define NEVER(name)                                                                                \
-    __attribute__((visibility("default"))) void name(void);                                        \
-    void name(void)                                                                                \
-    {                                                                                              \
-        abort();                                                                                   \
-    }
+/* The functions of a libOpenCL that are looked for and, without a context, never called. */
+#include "support/opencl/never.h"
 
 NEVER(clBuildProgram)
 NEVER(clCompileProgram)
