@@ -102,7 +102,7 @@ START_TEST(whole_residual_is_the_other_text)
         pencl_patch *p = patch(&(pencl_patch_options){
             .change = PENCL_CHANGE_FROM, .select = where[i], .from = others, .n_from = N});
         ck_assert_double_le(distance(pencl_patch_logits(p, 0), own), 1e-5);
-        ck_assert_double_le(distance(pencl_patch_logits(p, 1), donor), rounding(donor));
+        ck_assert_double_le(distance(pencl_patch_logits(p, 1), donor), 1e-5);
         ck_assert_double_eq_tol(pencl_patch_value(p, 0, 0), pencl_patch_from(p), 1e-5);
         ck_assert_ptr_null(pencl_patch_row(p, 0, NULL));
         pencl_patch_free(p);
@@ -122,7 +122,7 @@ START_TEST(last_position_of_the_last_layer_decides)
                                                   .n_from = N,
                                                   .at = last,
                                                   .n_at = 1});
-    ck_assert_double_le(distance(pencl_patch_logits(p, 1), donor), rounding(donor));
+    ck_assert_double_le(distance(pencl_patch_logits(p, 1), donor), 1e-5);
     pencl_patch_free(p);
 }
 END_TEST
